@@ -1,0 +1,216 @@
+"""params.yaml as frozen, checked settings. Nothing else in the project reads params.yaml.
+
+An unknown key, a wrong type or a value out of range is an error that names the key and what is allowed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML  # PyYAML reads 1e-4 as a string
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class ParamsError(ValueError):
+    """params.yaml holds something that the pipeline does not know."""
+
+
+class Section(BaseModel):
+    """Base of every section: immutable, and strict about its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Signal(Section):
+    rate: Literal[100, 500]
+    highpass_hz: float = Field(ge=0, le=2)
+
+
+class Simulate(Section):
+    seed: int
+    records: dict[Literal["ptbxl", "chapman", "mimic", "icbeb"], Positive]
+    folder: Path
+
+
+class Folds(Section):
+    """Which of a data set's folds are for what; a fold in none of the lists is left out of everything."""
+
+    train: list[int]
+    validation: list[int]
+    test: list[int]
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> Folds:
+        folds = self.train + self.validation + self.test
+        twice = sorted({fold for fold in folds if folds.count(fold) > 1})
+        if twice:
+            raise ValueError(f"folds {twice} are in more than one of train, validation and test: give each to one")
+        return self
+
+    def split_of(self, fold: int) -> str:
+        """The split ("train", "validation", "test") that a fold belongs to, or "unused"."""
+        for split in ("train", "validation", "test"):
+            if fold in getattr(self, split):
+                return split
+        return "unused"
+
+
+class Ingest(Section):
+    format: Literal["ptbxl", "challenge", "mimic"]
+    root: Path
+    watch: str
+    rate: Literal[100, 500]
+    patients: Path | None
+    folds: Folds
+
+
+class Statements(Section):
+    sets: list[str] = Field(min_length=1)
+
+
+class Chunk(Section):
+    books: Path
+    max_tokens: int = Field(ge=16)
+    overlap_tokens: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _overlap_fits(self) -> Chunk:
+        if self.overlap_tokens >= self.max_tokens:
+            raise ValueError(f"overlap_tokens ({self.overlap_tokens}) must be below max_tokens ({self.max_tokens})")
+        return self
+
+
+class Embed(Section):
+    provider: Literal["local", "openai"]
+    model: str
+    base_url: str | None
+    batch_size: Positive
+
+
+class Describe(Section):
+    provider: Literal["extractive", "openai"]
+    model: str
+    base_url: str | None
+    question: str = Field(pattern=r"\{condition\}")
+    top_k: Positive
+    sentences: Positive
+    temperature: float = Field(ge=0, le=2)
+    max_tokens: Positive
+    concurrency: Positive
+    timeout_s: float = Field(gt=0)
+    max_retries: int = Field(ge=0)
+
+
+class Pairs(Section):
+    sets: list[str] = Field(min_length=1)
+    descriptions: bool
+    demographics: bool
+    max_tokens: int = Field(ge=16)
+    validation_share: Share
+
+
+class Model(Section):
+    signal_encoder: Literal["nano", "tiny", "base"]
+    text_tower: str
+    text_layers_trained: int = Field(ge=-1)
+    embedding_dim: Positive
+    decoder_layers: Positive
+    decoder_heads: Positive
+    decoder_dim: Positive
+    initial_logit_scale: float = Field(gt=0)
+    max_logit_scale: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Model:
+        if self.decoder_dim % self.decoder_heads:
+            raise ValueError(f"decoder_dim ({self.decoder_dim}) must be a multiple of decoder_heads ({self.decoder_heads})")
+        return self
+
+
+class Train(Section):
+    seed: int
+    epochs: Positive
+    batch_size: Positive
+    lr: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    warmup_epochs: int = Field(ge=0)
+    decay_every: Positive
+    decay_factor: float = Field(gt=0, le=1)
+    clip_norm: float = Field(gt=0)
+    lambda_con: float = Field(ge=0)
+    lambda_cap: float = Field(ge=0)
+    text_views: list[Literal["full", "findings", "descriptions"]] = Field(min_length=1)
+    precision: Literal["auto", "bf16", "fp32"]
+    log_every: Positive
+    checkpoint_every: Positive
+
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> Train:
+        if self.lambda_con == 0 and self.lambda_cap == 0:
+            raise ValueError("lambda_con and lambda_cap are both 0: nothing would be learnt; set one above 0")
+        return self
+
+
+class Evaluate(Section):
+    batch_size: Positive
+    bootstrap: Positive
+    seed: int
+    random_seeds: list[int] = Field(min_length=1)
+
+
+class ZeroShot(Section):
+    prompts: list[Literal["findings", "descriptions"]] = Field(min_length=1)
+
+
+class LinearProbe(Section):
+    inverse_penalties: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
+
+
+class Params(Section):
+    signal: Signal
+    simulate: Simulate
+    ingest: dict[str, Ingest]
+    statements: Statements
+    chunk: Chunk
+    embed: Embed
+    describe: Describe
+    pairs: Pairs
+    model: Model
+    train: Train
+    evaluate: Evaluate
+    zero_shot: ZeroShot
+    linear_probe: LinearProbe
+
+    @model_validator(mode="after")
+    def _sets_exist(self) -> Params:
+        for section, sets in (("statements", self.statements.sets), ("pairs", self.pairs.sets)):
+            unknown = sorted(set(sets) - set(self.ingest))
+            if unknown:
+                raise ValueError(f"{section}.sets names {unknown}, which ingest does not have: it has {sorted(self.ingest)}")
+        return self
+
+
+def load(path: Path | str = "params.yaml") -> Params:
+    """Read and check params.yaml.
+
+    Raises:
+        ParamsError: one line for each thing that is wrong, with its key, its value and what is expected.
+    """
+    content = YAML(typ="safe").load(Path(path).read_text(encoding="utf-8"))
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            key = ".".join(str(part) for part in problem["loc"])
+            if problem["type"] == "extra_forbidden":
+                lines.append(f"{path}: unknown parameter {key}: remove it or correct its name")
+            elif problem["type"] == "missing":
+                lines.append(f"{path}: parameter {key} is missing: add it (see the params.yaml in git)")
+            else:
+                lines.append(f"{path}: {key or 'settings'}: {problem['msg']}" + (f" (got {problem['input']!r})" if key else ""))
+        raise ParamsError("\n".join(lines)) from None

@@ -1,0 +1,25 @@
+"""Read one public release into Parquet tables of standard ECGs: `python -m stages.ingest ptbxl`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from esi import params
+from esi.ecg.entries import ReleaseError
+from esi.ecg.ingest import ingest
+from esi.files import replacing_folder, write_json
+
+
+def main(dataset: str) -> None:
+    settings = params.load().ingest[dataset]
+    with replacing_folder(Path("data/ecg") / dataset) as folder:
+        figures = ingest(dataset, settings, folder)
+    write_json(Path("metrics/ingest") / f"{dataset}.json", figures)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1])
+    except (ReleaseError, params.ParamsError) as error:
+        sys.exit(f"ingest {sys.argv[1]}: {error}")
