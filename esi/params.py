@@ -143,6 +143,7 @@ class Train(Section):
     clip_norm: float = Field(gt=0)
     lambda_con: float = Field(ge=0)
     lambda_cap: float = Field(ge=0)
+    caption_tokens: int = Field(ge=0)
     text_views: list[Literal["full", "findings", "descriptions"]] = Field(min_length=1)
     precision: Literal["auto", "bf16", "fp32"]
     log_every: Positive
@@ -212,5 +213,7 @@ def load(path: Path | str = "params.yaml") -> Params:
             elif problem["type"] == "missing":
                 lines.append(f"{path}: parameter {key} is missing: add it (see the params.yaml in git)")
             else:
-                lines.append(f"{path}: {key or 'settings'}: {problem['msg']}" + (f" (got {problem['input']!r})" if key else ""))
+                lines.append(
+                    f"{path}: {key or 'settings'}: {problem['msg']}" + (f" (got {problem['input']!r})" if key else "")
+                )
         raise ParamsError("\n".join(lines)) from None

@@ -13,7 +13,9 @@ from esi.ecg.ingest import table_paths
 from esi.ecg.statements import KINDS, distinct
 from esi.files import write_json, write_table
 
-SCHEMA = pa.schema([("statement", pa.string()), ("kind", pa.string()), ("count", pa.int64()), ("sources", pa.list_(pa.string()))])
+SCHEMA = pa.schema(
+    [("statement", pa.string()), ("kind", pa.string()), ("count", pa.int64()), ("sources", pa.list_(pa.string()))]
+)
 
 
 def main() -> None:

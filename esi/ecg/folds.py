@@ -12,10 +12,12 @@ FOLDS = 10
 
 
 def assign_folds(entries: Sequence[Entry]) -> list[int]:
-    """The fold (1..10) of each entry: the release's own where it has one, otherwise stratified by the subject's rarest label.
+    """The fold (1..10) of each entry: the release's own where it has one, otherwise stratified by the subject's rarest
+    label.
 
-    Subjects are grouped by the label (code, else statement) of theirs that is rarest in the set, ordered inside a group by the hash of
-    their id, and dealt out one by one, so that each fold gets its share of every group. The order of the files does not matter.
+    Subjects are grouped by the label (code, else statement) of theirs that is rarest in the set, ordered inside a group by
+    the hash of their id, and dealt out one by one, so that each fold gets its share of every group. The order of the files
+    does not matter.
     """
     labels = [entry.codes or entry.statements for entry in entries]
     counts = Counter(label for record in labels for label in set(record))

@@ -1,7 +1,8 @@
 """One wording for one statement: carts and code tables write the same finding in many ways.
 
-Only what carries no meaning goes: case, punctuation at the ends, asterisks, the cart's flags. Negations and qualifiers ("possible", "cannot rule
-out", "age undetermined") stay. Statements about the recording rather than the heart are told apart and never sent for a description.
+Only what carries no meaning goes: case, punctuation at the ends, asterisks, the cart's flags. Negations and qualifiers
+("possible", "cannot rule out", "age undetermined") stay. Statements about the recording rather than the heart are told apart
+and never sent for a description.
 """
 
 from __future__ import annotations
@@ -10,32 +11,32 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-_SPELLINGS = {  # words whose capitals are their spelling
-    word.lower(): word
-    for word in (
-        "AV QRS ST T P Q R U PR QT QTc ECG RSR IV SA MI LVH RVH LBBB RBBB WPW PVC PVCs PAC PACs "
-        "I II III aVR aVL aVF V1 V2 V3 V4 V5 V6"
-    ).split()
-}
+_CAPITALS = """
+AV QRS ST T P Q R U PR QT QTc ECG RSR IV SA MI LVH RVH LBBB RBBB WPW PVC PVCs PAC PACs
+I II III aVR aVL aVF V1 V2 V3 V4 V5 V6
+"""
+_SPELLINGS = {word.lower(): word for word in _CAPITALS.split()}
 _WORD = re.compile(r"(?<![\w'(])[a-z]+\d?(?!\w)|(?<=\()(?:v\d|av[rlf]|i+)(?!\w)")
 _CART_PREFIX = re.compile(r"^\(\d+@\d+\)\s*")
 _QUALITY = re.compile(
-    r"lead\(?s?\)? unsuitable|lead reversal|leads? reversed|limb leads|artifact|artefact|baseline wander|poor (data )?quality|technical|"
-    r"technically|data quality|unsuitable for analysis|missing lead|lead\(?s\)? .*(off|missing)|measurement error|electronic simulator|noise|"
-    r"interference|repeat with reversed leads|misplace|lead placement|(not used for|omitted from) .*analysis",
+    r"lead\(?s?\)? unsuitable|lead reversal|leads? reversed|artifact|artefact|baseline wander|poor (data )?quality"
+    r"|technical|data quality|unsuitable for analysis|missing lead|lead\(?s\)? .*(off|missing)|measurement error"
+    r"|electronic simulator|noise|interference|repeat with reversed leads|misplace|lead placement"
+    r"|(not used for|omitted from) .*analysis",
     re.IGNORECASE,
 )
 _ADMINISTRATIVE = re.compile(
-    r"unconfirmed|pediatric (criteria|ecg)|interpretation made without|report made without|unknown age|compared (to|with)|since (the )?previous|"
-    r"previous (ecg|tracing)|no (further )?(rhythm )?analysis|no further|if rhythm correct|all 12 leads|standard 12|"
-    r"analysis (not|error)|^report|reviewed by|confirmed by|clinical correlation|age not entered|not entered",
+    r"unconfirmed|pediatric (criteria|ecg)|interpretation made without|report made without|unknown age|compared (to|with)"
+    r"|since (the )?previous|previous (ecg|tracing)|no (further )?(rhythm )?analysis|no further|if rhythm correct"
+    r"|all 12 leads|standard 12|analysis (not|error)|^report|reviewed by|confirmed by|clinical correlation|not entered",
     re.IGNORECASE,
 )
 KINDS = ("finding", "quality", "administrative")
 
 
 def normalise(text: str) -> str:
-    """One statement in its normal wording: lower case but for the terms that are written in capitals, single spaces, no flags.
+    """One statement in its normal wording: lower case but for the terms that are written in capitals, single spaces, no
+    flags.
 
     >>> normalise("*** INFERIOR INFARCT - POSSIBLY ACUTE ***")
     'inferior infarct - possibly acute'

@@ -17,7 +17,7 @@ INVALID_SAMPLE = -32768  # of format 16 (WFDB's signal(5))
 DEFAULT_GAIN = 200.0  # WFDB's header(5): where the gain is absent or zero
 _GAIN = re.compile(r"^(?P<gain>[-+\d.eE]+)(?:\((?P<baseline>-?\d+)\))?(?:/(?P<units>\S+))?$")
 _FORMAT_16 = re.compile(r"^16(?:x1)?(?:\+(?P<offset>\d+))?$")
-_MICROVOLTS = {"uv": 1e-3, "µv": 1e-3, "mv": 1.0, "v": 1e3}  # to millivolts
+_TO_MILLIVOLTS = {"uv": 1e-3, "µv": 1e-3, "mv": 1.0, "v": 1e3}
 
 
 class RecordError(ValueError):
@@ -102,7 +102,7 @@ def _parse_channel(fields: list[str]) -> Channel:
         format=fields[1],
         gain=gain,
         baseline=adc_zero if baseline is None else baseline,
-        to_millivolts=_MICROVOLTS[units.lower()] if units.lower() in _MICROVOLTS else 1.0,
+        to_millivolts=_TO_MILLIVOLTS.get(units.lower(), 1.0),
         name=" ".join(fields[8:]),
     )
 
@@ -153,5 +153,5 @@ def _read_with_wfdb(header_path: Path) -> np.ndarray:
         record = wfdb.rdrecord(str(header_path.with_suffix("")))
     except Exception as error:  # wfdb raises whatever its parsing meets
         raise RecordError("unreadable", f"{header_path}: wfdb cannot read it: {error}") from None
-    scale = [_MICROVOLTS.get(units.lower(), 1.0) for units in record.units]
+    scale = [_TO_MILLIVOLTS.get(units.lower(), 1.0) for units in record.units]
     return (record.p_signal * scale).T

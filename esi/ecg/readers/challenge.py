@@ -22,8 +22,8 @@ _SEX = {"m": "male", "male": "male", "f": "female", "female": "female"}
 def entries(root: Path) -> list[Entry]:
     """The records below a folder, by file name; each is a subject of its own, for these releases tell no subjects.
 
-    `#Dx` holds SNOMED CT codes, or CPSC2018's own class names, which become the SNOMED CT codes that the Challenge gave them.
-    A header that cannot be parsed still gives an entry (the signal reader then says what is wrong with it).
+    `#Dx` holds SNOMED CT codes, or CPSC2018's own class names, which become the SNOMED CT codes that the Challenge gave
+    them. A header that cannot be parsed still gives an entry (the signal reader then says what is wrong with it).
 
     Raises:
         ReleaseError: there is no such folder, or no header in it.

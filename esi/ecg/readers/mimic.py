@@ -27,7 +27,10 @@ def entries(root: Path, patients: Path | None) -> list[Entry]:
     Raises:
         ReleaseError: a table is missing or lacks a column.
     """
-    records = _table(require(root / "record_list.csv", "MIMIC-IV-ECG's list of records", REMEDY), ["subject_id", "study_id", "ecg_time", "path"])
+    records = _table(
+        require(root / "record_list.csv", "MIMIC-IV-ECG's list of records", REMEDY),
+        ["subject_id", "study_id", "ecg_time", "path"],
+    )
     reports = [f"report_{number}" for number in range(REPORTS)]
     measurements_path = require(root / "machine_measurements.csv", "MIMIC-IV-ECG's machine reports", REMEDY)
     measurements = _table(measurements_path, ["study_id", *reports])

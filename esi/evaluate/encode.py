@@ -1,0 +1,51 @@
+"""A data set's ECGs through a model's signal encoder, computed once a model and data set.
+
+Legend: N records, B batch, C leads, T samples, D encoder width, E embedding width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from esi.files import cache_folder, content_hash, replacing
+from esi.model.esi import ESI
+from esi.pairs.dataset import gather_signals
+from esi.pairs.store import SignalStore
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Records as a model sees them, in the order that was asked for."""
+
+    pooled_ND: np.ndarray  # the encoder's pooled output: what probes read
+    z_NE: np.ndarray  # normalised contrastive embedding: what zero-shot and retrieval read
+
+
+@torch.inference_mode()
+def encode(model: ESI, model_key: str, store: SignalStore, records: Sequence[str], batch_size: int) -> Encoded:
+    """Encode records of one store, or take them from the cache.
+
+    Args:
+        model: in evaluation mode, on the device that it is to run on.
+        model_key: content hash of its weights.
+        store: the data set's signals. records: record ids. batch_size: records at a time.
+    """
+    path = cache_folder("embeddings") / f"{content_hash(model_key, store.key, *records)[:32]}.npz"
+    if not path.exists():
+        device = next(model.parameters()).device
+        rows = [store.row_of[record] for record in records]
+        pooled, z = [], []
+        for start in tqdm(range(0, len(rows), batch_size), desc="encode", unit="batch", leave=False):
+            ecg_BCT, valid_B = gather_signals([(store, row) for row in rows[start : start + batch_size]])
+            out = model.encode_ecg(ecg_BCT.to(device), valid_B.to(device))
+            pooled.append(out["pooled"].float().cpu().numpy())
+            z.append(out["z"].float().cpu().numpy())
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, pooled=np.concatenate(pooled), z=np.concatenate(z))
+    with np.load(path) as arrays:
+        return Encoded(arrays["pooled"], arrays["z"])

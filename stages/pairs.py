@@ -1,0 +1,30 @@
+"""Pair every training ECG with its text, and prove that no evaluated record is among the pairs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import polars as pl
+
+from esi import params
+from esi.files import write_json, write_table
+from esi.pairs.build import LeakError, build_pairs, read_records
+from esi.pairs.tokens import token_counter
+
+
+def main() -> None:
+    settings = params.load()
+    described = pl.read_parquet("data/descriptions.parquet", columns=["statement", "description"])
+    pairs, figures = build_pairs(
+        read_records(Path("data/ecg")), dict(described.iter_rows()), settings.pairs, token_counter(settings.model.text_tower)
+    )
+    write_table("data/pairs/pairs.parquet", pairs)
+    write_json("metrics/pairs.json", figures)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (LeakError, params.ParamsError) as error:
+        sys.exit(f"pairs: {error}")

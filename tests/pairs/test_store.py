@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import torch
+
+from esi.ecg.ingest import SCHEMA
+from esi.files import write_table
+from esi.pairs.dataset import load_pairs
+from esi.pairs.store import open_store, process
+from esi.params import Signal
+
+RAW = Signal(rate=500, highpass_hz=0)
+LOW = Signal(rate=100, highpass_hz=0.5)
+
+
+def write_records(folder: Path, count: int, seed: int = 0) -> np.ndarray:
+    signals = np.random.default_rng(seed).integers(-3000, 3000, (count, 12, 5000)).astype("<i2")
+    rows = [
+        {
+            "dataset": folder.name,
+            "record_id": str(i),
+            "valid_samples": 5000 if i else 3000,
+            "signal_hash": f"{seed}-{i}",
+            "signal": signals[i].tobytes(),
+        }
+        for i in range(count)
+    ]
+    for part in (0, 1):
+        write_table(folder / f"part-{part:05d}.parquet", pa.Table.from_pylist(rows[part::2], SCHEMA))
+    return signals
+
+
+def test_stored_signals_are_the_tables_signals(tmp_path: Path, own_cache: Path) -> None:
+    signals = write_records(tmp_path / "ptbxl", 5)
+    signals[0, :, 3000:] = 0  # padding
+    store = open_store(tmp_path / "ptbxl", RAW)
+    for record, row in store.row_of.items():
+        np.testing.assert_array_equal(store.signals_NCT[row], signals[int(record)])
+    assert store.valid_N[store.row_of["0"]] == 3000
+
+
+def test_another_signal_or_setting_is_another_store(tmp_path: Path, own_cache: Path) -> None:
+    write_records(tmp_path / "ptbxl", 4)
+    first = open_store(tmp_path / "ptbxl", RAW)
+    assert open_store(tmp_path / "ptbxl", RAW).key == first.key
+    low = open_store(tmp_path / "ptbxl", LOW)
+    write_records(tmp_path / "ptbxl", 4, seed=1)
+    changed = open_store(tmp_path / "ptbxl", RAW)
+    assert len({first.key, low.key, changed.key}) == 3
+    assert (changed.signals_NCT[0] != first.signals_NCT[0]).any()
+    assert low.signals_NCT.shape == (4, 12, 1000)
+
+
+def test_processing_removes_the_wander_and_keeps_the_heart() -> None:
+    time = np.arange(5000) / 500
+    heart, wander = 800 * np.sin(2 * np.pi * 8 * time), 500 * np.sin(2 * np.pi * 0.15 * time) + 300
+    out = process(np.tile((heart + wander).astype(np.int16), (1, 12, 1)), np.array([5000]), LOW)
+    np.testing.assert_allclose(out[0, 0, 200:700], heart[::5][200:700], atol=40)
+
+
+def test_padding_stays_zero_and_does_not_reach_into_the_record() -> None:
+    signal = np.random.default_rng(0).integers(-900, 900, (2, 12, 5000)).astype(np.int16)
+    signal[1] = signal[0]
+    signal[1, :, 2500:] = 12345  # whatever lies behind the valid length must not matter
+    out = process(signal, np.array([2500, 2500]), LOW)
+    np.testing.assert_array_equal(out[0], out[1])
+    assert not out[:, :, 500:].any()
+
+
+def test_pairs_bring_signals_in_millivolts_and_texts_by_view(tmp_path: Path, own_cache: Path) -> None:
+    signals = write_records(tmp_path / "ecg/ptbxl", 4)
+    names = ["dataset", "record_id", "split", "text", "findings", "descriptions"]
+    rows = [
+        ("ptbxl", "2", "train", "t2", "LVH", "d2"),
+        ("ptbxl", "1", "train", "t1", "AF", ""),
+        ("ptbxl", "3", "train", "t3", "LVH", "d3"),
+        ("ptbxl", "0", "validation", "t0", "AF", "d0"),
+    ]
+    write_table(tmp_path / "pairs/pairs.parquet", pl.DataFrame(rows, schema=names, orient="row").to_arrow())
+    pairs = load_pairs(tmp_path / "pairs", tmp_path / "ecg", "train", RAW)
+    assert (pairs.n, pairs.keys) == (3, ["ptbxl/2", "ptbxl/1", "ptbxl/3"])
+    assert pairs.groups.tolist() == [0, 1, 0]
+    ecg_BCT, valid_B = pairs.ecg(torch.tensor([2, 0]))
+    assert ecg_BCT.dtype == torch.float32
+    np.testing.assert_allclose(ecg_BCT.numpy(), signals[[3, 2]] / 1000, rtol=1e-6)
+    assert valid_B.tolist() == [5000, 5000]
+    rows_ = torch.tensor([0, 1])
+    assert [pairs.texts(view, rows_) for view in ("full", "findings", "descriptions")] == [
+        ["t2", "t1"],
+        ["LVH", "AF"],
+        ["d2", "AF"],
+    ]
+    assert pairs.fingerprint != load_pairs(tmp_path / "pairs", tmp_path / "ecg", "validation", RAW).fingerprint

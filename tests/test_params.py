@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from esi import params
+from tests.conftest import ROOT
+
+
+def changed(tmp_path: Path, old: str, new: str) -> Path:
+    text = (ROOT / "params.yaml").read_text()
+    assert text.count(old) == 1, f"{old!r} is not unique in params.yaml"
+    path = tmp_path / "params.yaml"
+    path.write_text(text.replace(old, new))
+    return path
+
+
+def test_the_shipped_settings_are_valid() -> None:
+    assert params.load(ROOT / "params.yaml").train.lr == 1e-3
+
+
+def test_scientific_notation_is_a_number(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    assert params.load(changed(tmp_path, "lr: 1e-3", "lr: 5e-5")).train.lr == 5e-5
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("  lambda_cap: 1.0", "  lambda_cap: 1.0\n  lamda_con: 0", "unknown parameter train.lamda_con"),
+        ("  lambda_cap: 1.0", "  lambda_cap: -1", "train.lambda_cap: Input should be greater than or equal to 0"),
+        (
+            "  signal_encoder: nano",
+            "  signal_encoder: huge",
+            "model.signal_encoder: Input should be 'nano', 'tiny' or 'base'",
+        ),
+        ("  batch_size: 48", "  batch_size: many", "train.batch_size: .*integer"),
+        ("  max_tokens: 160", "  max_tokens: 20", r"overlap_tokens \(32\) must be below max_tokens \(20\)"),
+        ("  sets: [ptbxl, chapman, mimic]", "  sets: [ptbxl, georgia]", "pairs.sets names \\['georgia'\\]"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence_that_names_it(tmp_path: Path, old: str, new: str, sentence: str) -> None:
+    with pytest.raises(params.ParamsError, match=sentence):
+        params.load(changed(tmp_path, old, new))
+
+
+def test_a_fold_has_one_purpose() -> None:
+    with pytest.raises(ValueError, match="folds \\[9\\] are in more than one"):
+        params.Folds(train=[1, 9], validation=[9], test=[10])
+    folds = params.Folds(train=[1, 2], validation=[9], test=[10])
+    assert [folds.split_of(fold) for fold in (1, 9, 10, 5)] == ["train", "validation", "test", "unused"]

@@ -1,0 +1,126 @@
+"""The DAG says what the code does: every stage depends on what it imports, and imports go down only."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.conftest import ROOT
+
+STAGES = sorted(path.stem for path in (ROOT / "stages").glob("*.py") if path.stem != "__init__")
+SHARED = {"esi.params", "esi.files", "esi.packaged"}
+MAY_IMPORT = {  # beyond itself and what is shared
+    "esi.cqa": set(),
+    "esi.ecg": set(),
+    "esi.pairs": {"esi.ecg"},
+    "esi.model": set(),
+    "esi.pretrain": {"esi.model", "esi.pairs", "esi.ecg"},
+    "esi.evaluate": {"esi.model", "esi.pairs", "esi.ecg"},
+}
+
+
+def module_path(name: str) -> Path | None:
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py") if path.with_suffix(".py").exists() else path / "__init__.py" if path.is_dir() else None
+
+
+@cache
+def imports(name: str) -> frozenset[str]:
+    """The project's modules that a module imports anywhere in its text, lazily or not."""
+    path = module_path(name)
+    assert path is not None, name
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(module for module in found if module.split(".")[0] in ("esi", "stages") and module_path(module))
+
+
+def closure(name: str) -> set[str]:
+    seen: set[str] = set()
+    todo = [name]
+    while todo:
+        module = todo.pop()
+        if module not in seen:
+            seen.add(module)
+            todo += imports(module)
+    return seen
+
+
+def dvc_stages() -> dict[str, dict[str, Any]]:
+    content = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
+    return {name: stage.get("do", stage) for name, stage in content.items()}
+
+
+def test_every_stage_module_is_in_the_dag() -> None:
+    assert sorted(dvc_stages()) == STAGES
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_all_that_it_imports(stage: str) -> None:
+    deps = [str(dep) for dep in dvc_stages()[stage]["deps"]]
+    files = {
+        str(path.relative_to(ROOT))
+        for module in closure(f"stages.{stage}")
+        if (path := module_path(module)) and path.name != "__init__.py"
+    }
+    uncovered = [file for file in files if not any(file == dep or file.startswith(f"{dep}/") for dep in deps)]
+    assert not uncovered, f"dvc.yaml: stage {stage} imports {sorted(uncovered)} but does not depend on them"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_no_code_that_it_does_not_import(stage: str) -> None:
+    modules = closure(f"stages.{stage}")
+    packages = [str(dep) for dep in dvc_stages()[stage]["deps"] if str(dep).startswith("esi/")]
+    idle = [
+        dep
+        for dep in packages
+        if not any(
+            module == (name := dep.removesuffix(".py").replace("/", ".")) or module.startswith(f"{name}.")
+            for module in modules
+        )
+    ]
+    assert not idle, f"dvc.yaml: stage {stage} would run again for {idle}, which it does not import"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_runs_as_a_module(stage: str) -> None:
+    command = dvc_stages()[stage]["cmd"]
+    assert command.split(" ${")[0] in (f"python -m stages.{stage}", f"accelerate launch -m stages.{stage}")
+
+
+@pytest.mark.parametrize("area", sorted(MAY_IMPORT))
+def test_imports_go_down_only(area: str) -> None:
+    folder = ROOT.joinpath(*area.split("."))
+    allowed = SHARED | MAY_IMPORT[area] | {area}
+    for path in sorted(folder.rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        strays = {
+            name
+            for name in imports(module)
+            if name != "esi" and not any(name == ok or name.startswith(f"{ok}.") for ok in allowed)
+        }
+        assert not strays, f"{module} imports {sorted(strays)}; {area} may import {sorted(allowed)}"
+
+
+@pytest.mark.parametrize("area", ["esi/cqa", "esi/ecg"])
+def test_books_and_signals_know_nothing_of_torch(area: str) -> None:
+    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / area).rglob("*.py")]
+    code = f"import sys, {', '.join(modules)}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_metrics_are_not_cached_and_nothing_persists() -> None:
+    for name, stage in dvc_stages().items():
+        for metric in stage.get("metrics", []):
+            assert list(metric.values()) == [{"cache": False}], f"{name}: {metric}"
+    assert "persist: true" not in (ROOT / "dvc.yaml").read_text()
