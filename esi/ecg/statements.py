@@ -13,10 +13,11 @@ from collections.abc import Iterable
 
 _CAPITALS = """
 AV QRS ST T P Q R U PR QT QTc ECG RSR IV SA MI LVH RVH LBBB RBBB WPW PVC PVCs PAC PACs
-I II III aVR aVL aVF V1 V2 V3 V4 V5 V6
+I II III aVR aVL aVF V1 V2 V3 V4 V5 V6 EDIS SV
+Mobitz Wenckebach Wolff Parkinson White Brugada Sokolow Lyon Cornell
 """
 _SPELLINGS = {word.lower(): word for word in _CAPITALS.split()}
-_WORD = re.compile(r"(?<![\w'(])[a-z]+\d?(?!\w)|(?<=\()(?:v\d|av[rlf]|i+)(?!\w)")
+_WORD = re.compile(r"(?<![\w'])[a-z]+\d?(?!\w)")
 _CART_PREFIX = re.compile(r"^\(\d+@\d+\)\s*")
 _QUALITY = re.compile(
     r"lead\(?s?\)? unsuitable|lead reversal|leads? reversed|artifact|artefact|baseline wander|poor (data )?quality"
@@ -41,7 +42,7 @@ def normalise(text: str) -> str:
     >>> normalise("*** INFERIOR INFARCT - POSSIBLY ACUTE ***")
     'inferior infarct - possibly acute'
     >>> normalise("- Mobitz type II 2nd degree A-V block.")
-    'mobitz type II 2nd degree AV block'
+    'Mobitz type II 2nd degree AV block'
     >>> normalise("Artifact in lead(s) I,II,aVR and patient's PVC(s)")
     "artifact in lead(s) I,II,aVR and patient's PVC(s)"
     """

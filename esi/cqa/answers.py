@@ -1,0 +1,60 @@
+"""Whether a model's answer may enter the training texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from esi.cqa.sentences import content_words, split_sentences
+
+MIN_WORDS = 8
+_REFUSAL = re.compile(
+    r"\b(i(['’]m| am) (sorry|unable|not able)|as an ai\b|language model|insufficient information|unable to (answer|provide)|"
+    r"i (cannot|can['’]t|do not|don['’]t) (provide|answer|describe|help|have|know|find)|"
+    r"(passages?|texts?|context)( provided| given)? (do|does|did) not (contain|mention|describe|provide|include|say)|"
+    r"not (mentioned|described|provided|included) in the (passages?|texts?|context))",
+    re.IGNORECASE,
+)
+_PATIENT = re.compile(
+    r"\b\d{1,3}[- ]?year[- ]?old\b|\baged? (of )?\d|(?-i:\b(Mr|Mrs)\.? [A-Z])|\b(she|he|her|him)\b|"
+    r"\b(the|this|our|your) (patient|man|woman|male|female|subject)(['’]s)? (is|was|has|had|shows|showed|presents?|"
+    r"presented|reports?|complains?|takes|underwent|ecg|age|history|heart|symptoms)\b|"
+    r"\bpresent(s|ed) (with|to the) (chest pain|dyspn|the emergency|syncope)",
+    re.IGNORECASE,
+)
+_ECG_WORD = re.compile(
+    r"\b((p|q|r|s|t|u|delta|flutter)[- ]?waves?|qrs|pr|qt|qtc|rr|st|ecg|v[1-6]|av[rlf]|leads?|axis|segments?|intervals?|"
+    r"complex(es)?|beats|impulses|rhythm|spikes?|ms|mv)\b",
+    re.IGNORECASE,
+)
+
+
+def tidy(text: str, finish_reason: str | None) -> str:
+    """The answer on one line, without Markdown; of an answer cut at the token limit, the whole sentences, if any."""
+    plain = " ".join(re.sub(r"\*\*|__|`|^\s*(#+|[-*•]|\d+[.)])\s+", "", text, flags=re.MULTILINE).split())
+    if finish_reason != "length":
+        return plain
+    return " ".join(sentence for sentence in split_sentences(plain) if sentence[-1] in ".!?")
+
+
+def fault(answer: str, statement: str, headings: Iterable[str], finish_reason: str | None) -> str | None:
+    """Why a tidied answer is refused, as a sentence that is also told to the model; None where it is accepted.
+
+    Args:
+        answer: the tidied text.
+        statement: the statement that it is to describe.
+        headings: of the passages; an answer may name the condition by its heading's name.
+        finish_reason: as the endpoint gave it.
+    """
+    if not answer:
+        return "It was cut off before the end of its first sentence." if finish_reason == "length" else "It was empty."
+    if finish_reason == "content_filter" or _REFUSAL.search(answer):
+        return "It refused to answer."
+    if len(answer.split()) < MIN_WORDS:
+        return f"It had fewer than {MIN_WORDS} words."
+    if invented := _PATIENT.search(answer):
+        return f'It spoke of a particular patient ("{invented[0]}").'
+    topic = content_words(" ".join([statement, *headings]))
+    if len(_ECG_WORD.findall(answer)) < 2 or not topic & content_words(answer):
+        return f"It did not say how {statement} looks in the ECG."
+    return None

@@ -1,0 +1,213 @@
+"""Books on disk -> sections of plain text with their heading and page (paper, section 3.1.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+
+from pypdf import PdfReader
+from pypdf.errors import PyPdfError
+
+from esi.cqa.errors import CqaError
+
+HEADING_BORDER = " > "  # between a heading and its sub-heading
+
+
+@dataclass(frozen=True)
+class Section:
+    """Text that stands under one heading, or on one page of a PDF."""
+
+    book: str  # path of the file below the books' folder
+    heading: str  # "Atrial flutter > ECG criteria"; "" where the book has none
+    page: int | None  # from 1; PDF only
+    text: str  # paragraphs, a blank line between two
+
+
+@dataclass(frozen=True)
+class _Heading:
+    level: int
+    text: str
+
+
+def read_books(folder: Path | str) -> list[Section]:
+    """Every section of every book below a folder, in the order of the files' paths. Hidden files are passed over.
+
+    Raises:
+        CqaError: the folder is absent or has no book; a file is of an unknown kind, damaged, locked or a scan without text.
+    """
+    folder = Path(folder)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path.relative_to(folder)))
+    if not paths:
+        raise CqaError(f"there is no book in {folder}: put PDF, Markdown, HTML or text files there, or correct chunk.books")
+    sections: list[Section] = []
+    for path in paths:
+        reader = _READERS.get(path.suffix.lower())
+        if reader is None:
+            raise CqaError(f"{path} is none of {', '.join(_READERS)}: convert it to one of them or take it out of {folder}")
+        found = [section for section in reader(path, path.relative_to(folder).as_posix()) if section.text]
+        if not found:
+            raise CqaError(f"{path} holds no text: take it out of {folder} or replace it")
+        sections += found
+    return sections
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CqaError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8") from None
+
+
+def _under_headings(book: str, blocks: Iterable[_Heading | str]) -> list[Section]:
+    """Collect the paragraphs under each heading. A book's only first-level heading is its title, left out of the path."""
+    blocks = list(blocks)
+    titled = sum(isinstance(block, _Heading) and block.level == 1 for block in blocks) == 1
+    path: list[_Heading] = []
+    sections: list[Section] = []
+    paragraphs: list[str] = []
+
+    def close() -> None:
+        names = [heading.text for heading in path if not (titled and heading.level == 1 and len(path) > 1)]
+        if paragraphs:
+            sections.append(Section(book, HEADING_BORDER.join(names), None, "\n\n".join(paragraphs)))
+            paragraphs.clear()
+
+    for block in blocks:
+        if isinstance(block, _Heading):
+            close()
+            path = [*(heading for heading in path if heading.level < block.level), block]
+        elif block:
+            paragraphs.append(block)
+    close()
+    return sections
+
+
+_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+_EMPHASIS = re.compile(r"(\*\*|__|`|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w))")
+
+
+def _plain(markdown: str) -> str:
+    text = _EMPHASIS.sub("", _LINK.sub(r"\1", markdown))
+    return " ".join(text.split())
+
+
+def _markdown_blocks(text: str) -> Iterator[_Heading | str]:
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    paragraph: list[str] = []
+    fenced = False
+    for line in [*text.splitlines(), ""]:
+        fenced ^= line.lstrip().startswith("```")
+        heading = None if fenced else re.match(r"(#{1,6})\s+(.*?)\s*#*\s*$", line)
+        item = re.match(r"\s*([-*+]|\d+[.)])\s+", line)
+        if (heading or item or not line.strip()) and paragraph:
+            yield _plain(" ".join(paragraph))
+            paragraph = []
+        if heading:
+            yield _Heading(len(heading[1]), _plain(heading[2]))
+        elif not line.lstrip().startswith("```"):
+            paragraph.append(line[item.end() :] if item else line)
+
+
+def _read_markdown(path: Path, book: str) -> list[Section]:
+    return _under_headings(book, _markdown_blocks(_read_text(path)))
+
+
+class _HtmlBlocks(HTMLParser):
+    _SKIPPED = ("script", "style", "nav", "head", "template")
+    _INLINE = ("a", "abbr", "b", "code", "em", "i", "mark", "small", "span", "strong", "sub", "sup", "u")
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.blocks: list[_Heading | str] = []
+        self._text = ""
+        self._skipping = 0
+
+    def _close_block(self, tag: str) -> None:
+        text = " ".join(self._text.split())
+        self._text = ""
+        if text:
+            self.blocks.append(_Heading(int(tag[1]), text) if re.fullmatch(r"h[1-6]", tag) else text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._skipping += tag in self._SKIPPED
+        if tag not in self._INLINE:
+            self._close_block("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._skipping -= tag in self._SKIPPED and self._skipping > 0
+        if tag not in self._INLINE:
+            self._close_block(tag)
+
+    def handle_data(self, data: str) -> None:
+        if not self._skipping:
+            self._text += data
+
+    def close(self) -> None:
+        super().close()
+        self._close_block("")
+
+
+def _read_html(path: Path, book: str) -> list[Section]:
+    parser = _HtmlBlocks()
+    parser.feed(_read_text(path))
+    parser.close()
+    return _under_headings(book, parser.blocks)
+
+
+def _read_plain(path: Path, book: str) -> list[Section]:
+    paragraphs = [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", _read_text(path))]
+    return _under_headings(book, paragraphs)
+
+
+def _page_headings(reader: PdfReader) -> dict[int, str]:
+    """The last bookmark that begins on each page (numbers from 0); empty where the PDF has none."""
+    found: dict[int, str] = {}
+
+    def walk(entries: list) -> None:
+        for entry in entries:
+            if isinstance(entry, list):
+                walk(entry)
+            elif (number := reader.get_destination_page_number(entry)) is not None and entry.title:
+                found[number] = " ".join(entry.title.split())
+
+    walk(reader.outline)
+    return found
+
+
+def _read_pdf(path: Path, book: str) -> list[Section]:
+    try:
+        reader = PdfReader(path)
+        if reader.is_encrypted and not reader.decrypt(""):
+            raise CqaError(f"{path} is locked with a password: put an unlocked copy there (qpdf --decrypt)")
+        texts = [page.extract_text() for page in reader.pages]
+        headings = _page_headings(reader)
+    except PyPdfError as error:
+        raise CqaError(f"{path} cannot be read as PDF ({error}): replace it by a whole copy") from None
+    if not any(text.strip() for text in texts):
+        raise CqaError(
+            f"{path} is a scan without text ({len(texts)} pages): run text recognition on it first, for instance ocrmypdf"
+        )
+    sections = []
+    heading = ""
+    for number, text in enumerate(texts):
+        heading = headings.get(number, heading)
+        joined = re.sub(r"(?<=[a-z])-\n(?=[a-z])", "", text)  # words broken at the line's end
+        sections.append(Section(book, heading, number + 1, " ".join(joined.split())))
+    return sections
+
+
+_READERS = {
+    ".pdf": _read_pdf,
+    ".md": _read_markdown,
+    ".markdown": _read_markdown,
+    ".html": _read_html,
+    ".htm": _read_html,
+    ".txt": _read_plain,
+}

@@ -1,0 +1,86 @@
+"""Statements and the knowledge index -> one description for each statement (paper, section 3.1.2)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+import pyarrow as pa
+from tqdm import tqdm
+
+from esi.cqa.answer_cache import AnswerCache
+from esi.cqa.description import Description, Question, Writer
+from esi.cqa.embedding import encoder_name, encoder_of
+from esi.cqa.errors import CqaError
+from esi.cqa.extractive import ExtractiveWriter
+from esi.cqa.retrieval import retrieve
+from esi.files import cache_folder
+from esi.params import Describe, Embed
+
+
+def findings(statements: pa.Table) -> list[str]:
+    """The statements that get a description, the commonest first: findings; nothing on lead quality or administration.
+
+    Raises:
+        CqaError: a statement stands there twice.
+    """
+    rows = [row for row in statements.select(["statement", "kind", "count"]).to_pylist() if row["kind"] == "finding"]
+    names = [row["statement"] for row in sorted(rows, key=lambda row: (-row["count"], row["statement"]))]
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise CqaError(f"data/statements.parquet names {twice[0]!r} more than once: run the stage statements again")
+    return names
+
+
+def ask_for(statements: Sequence[str], index_path: Path, describe: Describe, embed: Embed) -> list[Question]:
+    """The questions with their retrieved passages, in the order of the statements."""
+    questions = {statement: describe.question.replace("{condition}", statement) for statement in statements}
+    passages = retrieve(index_path, questions, encoder_of(embed), encoder_name(embed), describe.top_k)
+    return [Question(statement, questions[statement], tuple(passages[statement])) for statement in statements]
+
+
+def writer_of(settings: Describe) -> Writer:
+    """The writer that params.yaml asks for, on the machine's cache of answers."""
+    cache = AnswerCache(cache_folder("answers"))
+    extractive = ExtractiveWriter(settings.sentences, cache)
+    if settings.provider == "extractive":
+        return extractive
+    from esi.cqa.openai_writer import OpenAIWriter  # the openai library is not needed otherwise
+
+    return OpenAIWriter(settings, cache, extractive)
+
+
+def write_all(questions: Sequence[Question], writer: Writer) -> dict[str, Description]:
+    """A description by statement. The first error stops what has not begun; answers so far stay in the cache."""
+    described: dict[str, Description] = {}
+    with ThreadPoolExecutor(max_workers=writer.concurrency) as pool:
+        futures = {pool.submit(writer.write, question): question.statement for question in questions}
+        try:
+            for future in tqdm(as_completed(futures), total=len(futures), desc="describe", unit="statement"):
+                described[futures[future]] = future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return described
+
+
+def figures(described: Sequence[Description]) -> dict[str, int | float]:
+    """What metrics/describe.json holds; nothing in it depends on what the cache held."""
+    providers = Counter(answer.provider for answer in described)
+    content: dict[str, int | float] = {"statements": len(described)}
+    content |= {f"by_{provider}": providers[provider] for provider in sorted(providers)}
+    content["empty"] = sum(not answer.text for answer in described)
+    content["rejected"] = sum(len(answer.rejections) for answer in described)
+    content["fallbacks"] = sum(answer.fallback for answer in described)
+    content["words_mean"] = _mean([len(answer.text.split()) for answer in described])
+    for name in ("prompt_tokens", "completion_tokens"):
+        counts = [count for answer in described if (count := getattr(answer, name)) is not None]
+        if counts:
+            content[f"{name}_mean"] = _mean(counts)
+    return content
+
+
+def _mean(values: Sequence[int]) -> float:
+    return round(sum(values) / len(values), 1) if values else 0.0

@@ -1,0 +1,101 @@
+"""Texts -> unit vectors: by a local sentence encoder or any OpenAI-compatible endpoint (paper: text-embedding-ada-002)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from esi.cqa.errors import CqaError
+from esi.packaged import bert_source
+from esi.params import Embed
+
+# N: texts, D: dimensions of the encoder
+Vectors = npt.NDArray[np.float32]
+Encoder = Callable[[Sequence[str]], Vectors]
+
+TIMEOUT_S = 60.0  # of one batch sent to an endpoint
+MAX_RETRIES = 5
+
+
+def encoder_of(settings: Embed) -> Encoder:
+    """What turns N texts into an (N, D) float32 array of unit vectors. Nothing heavy is loaded before its first call."""
+    if settings.provider == "openai":
+        return lambda texts: _unit(_encode_by_endpoint(texts, settings))
+    return lambda texts: _unit(_encode_locally(texts, settings.model, settings.batch_size))
+
+
+def encoder_name(settings: Embed) -> str:
+    """Names the encoder in the index, so that queries are never compared with another encoder's vectors."""
+    return f"{settings.provider}/{settings.model}"
+
+
+def _unit(vectors_ND: Vectors) -> Vectors:
+    norms_N1 = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
+    if not np.isfinite(norms_N1).all() or (norms_N1 == 0).any():
+        raise CqaError("the encoder gave a vector that is zero or not finite: check embed.model")
+    return (vectors_ND / norms_N1).astype(np.float32)
+
+
+def _encode_locally(texts: Sequence[str], model: str, batch_size: int) -> Vectors:
+    """Mean of a BERT's last states over the tokens of each text, as its sentence-embedding training defines it.
+
+    One thread, whatever OMP_NUM_THREADS says: with two the last bits differ, and with them the index and all that follows.
+    """
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging
+
+    source = bert_source(model)
+    offline = Path(source).is_dir()
+    logging.disable_progress_bar()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=offline)
+        bert = AutoModel.from_pretrained(source, local_files_only=offline).eval()
+    except (OSError, ValueError) as error:  # the library raises the one or the other for the same faults
+        reason = str(error).splitlines()[0]
+        raise CqaError(f"embed.model {model!r} cannot be loaded ({reason}): use packaged or a folder") from None
+    lengths = [len(tokenizer(text)["input_ids"]) for text in texts]
+    longest = max(lengths, default=0)
+    if longest > bert.config.max_position_embeddings:
+        limit = bert.config.max_position_embeddings
+        raise CqaError(f"a text has {longest} tokens of the encoder, which reads {limit}: lower chunk.max_tokens")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    order = sorted(range(len(texts)), key=lambda number: lengths[number])  # texts of one length together: less padding
+    batches = [order[start : start + batch_size] for start in range(0, len(texts), batch_size)]
+    try:
+        with torch.inference_mode():
+            vectors_ND = np.empty((len(texts), bert.config.hidden_size), np.float32)
+            for batch in tqdm(batches, desc="embed", unit="batch", disable=len(batches) < 20):
+                tokens = tokenizer([texts[number] for number in batch], padding=True, return_tensors="pt")
+                states_NLD = bert(**tokens).last_hidden_state
+                mask_NL1 = tokens["attention_mask"].unsqueeze(-1).to(states_NLD.dtype)
+                vectors_ND[batch] = ((states_NLD * mask_NL1).sum(1) / mask_NL1.sum(1)).float().numpy()
+        return vectors_ND
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _encode_by_endpoint(texts: Sequence[str], settings: Embed) -> Vectors:
+    import openai
+
+    from esi.cqa.openai_client import connect
+
+    client = connect("embed", settings.base_url, TIMEOUT_S, MAX_RETRIES)
+    rows: list[list[float]] = []
+    starts = range(0, len(texts), settings.batch_size)
+    for start in tqdm(starts, desc="embed", unit="batch"):
+        batch = list(texts[start : start + settings.batch_size])
+        try:
+            answer = client.embeddings.create(model=settings.model, input=batch, encoding_format="float")
+        except openai.OpenAIError as error:
+            raise CqaError(f"the embedding endpoint {client.base_url} failed: {error}") from None
+        by_index = {item.index: item.embedding for item in answer.data}
+        if set(by_index) != set(range(len(batch))):
+            raise CqaError(f"the embedding endpoint {client.base_url} gave {len(by_index)} vectors for {len(batch)} texts")
+        rows += [by_index[index] for index in range(len(batch))]
+    return np.asarray(rows, dtype=np.float32)

@@ -1,0 +1,63 @@
+"""Write the simulated cohort: four sets in the layouts of their public releases."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from esi.ecg.simulate import challenge, mimic, ptbxl
+from esi.ecg.simulate.batches import Batch, draw_batches, draw_owners
+from esi.ecg.simulate.priors import SetName
+from esi.ecg.simulate.subjects import Subjects, draw_subjects
+from esi.files import replacing_folder
+
+Writer = Callable[[Path, Iterator[Batch], Subjects, np.random.Generator, Callable[[int], object]], Counter[str]]
+WRITERS: dict[SetName, Writer] = {
+    "ptbxl": ptbxl.write,
+    "chapman": challenge.write_chapman,
+    "mimic": mimic.write,
+    "icbeb": challenge.write_cpsc,
+}
+
+
+def simulate_cohort(folder: Path, records: Mapping[SetName, int], seed: int) -> dict[str, int | float]:
+    """Write the sets named in `records`, each to `folder`/<set>, whole or not at all.
+
+    A set depends on the seed and its own size only. The same seed gives the same bytes on the same kind of processor.
+
+    Args:
+        folder: what stands in `folder`/<set> is replaced.
+        records: how many records of "ptbxl", "chapman", "mimic" and "icbeb"; a set that is not named is left alone.
+        seed: any integer from 0.
+
+    Returns:
+        For each set `<set>_records`, `<set>_subjects` and, sorted, `<set>_count_<code>`: records that carry it (SCP codes
+        and superclasses, SNOMED CT numbers; for "mimic" names of `conditions`).
+
+    Raises:
+        ValueError: an unknown set or a number below 1.
+    """
+    unknown = sorted(set(records) - set(WRITERS))
+    if unknown:
+        raise ValueError(f"simulate.records names {unknown}: the simulator writes {sorted(WRITERS)}")
+    metrics: dict[str, int | float] = {}
+    with tqdm(total=sum(records.values()), unit="record", desc="simulate") as bar:
+        for number, (name, writer) in enumerate(WRITERS.items()):
+            if name not in records:
+                continue
+            if records[name] < 1:
+                raise ValueError(f"simulate.records.{name} is {records[name]}: give 1 or more, or leave the set out")
+            signal_rng, text_rng = (np.random.default_rng([seed, number, part]) for part in range(2))
+            owners = draw_owners(signal_rng, records[name], name)
+            subjects = draw_subjects(signal_rng, int(owners[-1]) + 1, name)
+            seconds = challenge.draw_lengths(signal_rng, len(owners)) if name == "icbeb" else np.full(len(owners), 10.0)
+            with replacing_folder(Path(folder) / name) as target:
+                batches = draw_batches(signal_rng, subjects, owners, name, seconds)
+                counts = writer(target, batches, subjects, text_rng, bar.update)
+            metrics |= {f"{name}_records": len(owners), f"{name}_subjects": len(subjects)}
+            metrics |= {f"{name}_count_{each}": counts[each] for each in sorted(counts)}
+    return metrics

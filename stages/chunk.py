@@ -1,0 +1,26 @@
+"""Cut the textbooks into chunks."""
+
+from __future__ import annotations
+
+import sys
+
+from esi import params
+from esi.cqa.books import read_books
+from esi.cqa.chunks import chunk_figures, chunk_table
+from esi.cqa.errors import CqaError
+from esi.files import write_json, write_table
+
+
+def main() -> None:
+    settings = params.load().chunk
+    sections = read_books(settings.books)
+    chunks = chunk_table(sections, settings.max_tokens, settings.overlap_tokens)
+    write_table("data/knowledge/chunks.parquet", chunks)
+    write_json("metrics/chunk.json", chunk_figures(sections, chunks))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (CqaError, params.ParamsError) as error:
+        sys.exit(f"chunk: {error}")

@@ -1,0 +1,27 @@
+"""Embed the chunks: the knowledge index."""
+
+from __future__ import annotations
+
+import sys
+
+import pyarrow.parquet as pq
+
+from esi import params
+from esi.cqa.embedding import encoder_name, encoder_of
+from esi.cqa.errors import CqaError
+from esi.cqa.index import index_table, vectors_of
+from esi.files import write_json, write_table
+
+
+def main() -> None:
+    settings = params.load().embed
+    index = index_table(pq.read_table("data/knowledge/chunks.parquet"), encoder_of(settings), encoder_name(settings))
+    write_table("data/knowledge/index.parquet", index)
+    write_json("metrics/embed.json", {"chunks": len(index), "dimensions": vectors_of(index).shape[1]})
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (CqaError, params.ParamsError) as error:
+        sys.exit(f"embed: {error}")

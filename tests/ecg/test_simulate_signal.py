@@ -1,0 +1,235 @@
+"""The simulated signal shows what its labels say, measured on noise-free leads by code that ignores the model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from esi.ecg.simulate.conditions import CONDITIONS, EXCLUSIVE, INDEX, RHYTHMS
+from esi.ecg.simulate.draw import draw_records
+from esi.ecg.simulate.rhythm import CONDUCTED, VENTRICULAR
+from esi.ecg.simulate.subjects import draw_conditions, draw_subjects
+from tests.ecg import simulated as s
+
+
+def share(values: list[bool] | np.ndarray) -> float:
+    return float(np.mean(values))
+
+
+def qrs_of(beats: np.ndarray, name: str) -> np.ndarray:
+    return beats[:, s.lead(name), s.BEFORE - 10 : s.BEFORE + 90]
+
+
+def t_of(beats: np.ndarray, name: str) -> np.ndarray:
+    """The largest deflection between 150 and 440 ms after the onset of QRS, with its sign."""
+    part = beats[:, s.lead(name), s.BEFORE + 75 : s.BEFORE + 220]
+    return part[np.arange(len(part)), np.abs(part).argmax(axis=1)]
+
+
+@pytest.mark.parametrize("names", [("SR",), ("AFIB", "CLBBB"), ("PVC", "IMI")])
+def test_einthoven_and_goldberger_hold_before_quantisation(names: tuple[str, ...]) -> None:
+    drawn = s.draw(*names, count=8)
+    for signal in (drawn.clean_mV, drawn.signal_mV):
+        one, two, three, avr, avl, avf = (signal[:, k] for k in range(6))
+        for left, right in ((two, one + three), (avr, -(one + two) / 2), (avl, one - two / 2), (avf, two - one / 2)):
+            np.testing.assert_allclose(left, right, atol=3e-6)
+        assert np.abs(one).max() > 0.1
+
+
+def test_qrs_duration_is_what_the_truth_says() -> None:
+    for name in ("SR", "IRBBB", "CRBBB"):
+        drawn = s.draw(name)
+        errors = [s.qrs_ms(beat) - truth.qrs_ms for beat, truth in zip(s.median_beats(drawn), drawn.truth, strict=True)]
+        assert abs(np.median(errors)) < 12, name
+        assert np.percentile(np.abs(errors), 90) < 25, name
+
+
+def test_bundle_branch_blocks_are_wide_and_others_are_not() -> None:
+    wide = [s.qrs_ms(beat) for name in ("CLBBB", "CRBBB") for beat in s.median_beats(s.draw(name))]
+    assert share(np.array(wide) >= 120) >= 0.97
+    narrow = [truth.qrs_ms for name in ("SR", "LVH", "LAFB", "IRBBB", "IMI") for truth in s.draw(name).truth]
+    assert max(narrow) < 120
+
+
+def test_left_bundle_block_is_negative_in_v1_and_has_no_q_in_v6() -> None:
+    beats = s.median_beats(s.draw("CLBBB"))
+    v1 = qrs_of(beats, "V1")
+    assert share(-v1.min(axis=1) > 3 * v1.max(axis=1)) > 0.95
+    assert share([s.q_ms(beat[s.lead("V6")]) < 10 for beat in beats]) > 0.95
+    assert share(t_of(beats, "V1") > 0) > 0.95, "T against QRS"
+    assert share(t_of(beats, "V6") < 0) > 0.95
+
+
+def test_right_bundle_block_has_a_late_r_in_v1_and_a_broad_s_in_v6() -> None:
+    beats = s.median_beats(s.draw("CRBBB"))
+    late = slice(s.BEFORE + 38, s.BEFORE + 65)  # 76-130 ms
+    assert share(beats[:, s.lead("V1"), late].max(axis=1) > 0.2) > 0.95
+    assert share(beats[:, s.lead("V6"), late].min(axis=1) < -0.1) > 0.95
+
+
+def test_left_anterior_block_turns_the_axis_left() -> None:
+    assert max(truth.axis_deg for truth in s.draw("LAFB").truth) < -45
+    beats = s.median_beats(s.draw("LAFB"))
+    assert share(qrs_of(beats, "aVF").sum(axis=1) < 0) == 1
+    assert share(qrs_of(beats, "I").sum(axis=1) > 0) == 1
+
+
+def test_pr_interval() -> None:
+    for name, low, high in (("SR", 110, 200), ("1AVB", 200, 320)):
+        drawn = s.draw(name, count=80)
+        slow = [row for row, truth in enumerate(drawn.truth) if truth.rate < 78]  # P stands clear of T
+        beats = s.median_beats(drawn)
+        measured = np.array([s.pr_ms(beats[row]) for row in slow])
+        truths = np.array([drawn.truth[row].pr_ms for row in slow])
+        assert len(slow) > 20
+        assert low < truths.min()
+        assert truths.max() < high
+        assert np.median(np.abs(measured - truths)) < 8
+        assert share((measured > 200) == (name == "1AVB")) > 0.9
+
+
+def test_sokolow_lyon_separates_hypertrophy() -> None:
+    def sokolow(name: str) -> np.ndarray:
+        beats = s.median_beats(s.draw(name))
+        v1, v5, v6 = (qrs_of(beats, each) for each in ("V1", "V5", "V6"))
+        return -v1.min(axis=1) + np.maximum(v5.max(axis=1), v6.max(axis=1))
+
+    assert sokolow("LVH").min() > 3.5
+    assert sokolow("SR").max() < 3.5
+
+
+def test_low_voltage() -> None:
+    limb = s.median_beats(s.draw("LVOLT"))[:, :6, s.BEFORE - 10 : s.BEFORE + 60]
+    assert np.ptp(limb, axis=2).max() < 0.5
+
+
+def q_at_least(name: str, lead: str, ms: float, seed: int = 0) -> float:
+    return share([s.q_ms(beat[s.lead(lead)]) >= ms for beat in s.median_beats(s.draw(name, count=80, seed=seed))])
+
+
+@pytest.mark.parametrize(("name", "leads"), [("IMI", ("II", "III", "aVF")), ("LMI", ("I", "aVL", "V6"))])
+def test_infarcts_have_pathological_q(name: str, leads: tuple[str, ...]) -> None:
+    for lead in leads:  # some infarcts are barely there
+        assert q_at_least(name, lead, 30) > 0.65
+        assert q_at_least(name, lead, 30) > q_at_least("SR", lead, 30) + 0.4
+
+
+def test_anteroseptal_infarct_has_lost_r_in_v2() -> None:
+    def r(name: str) -> np.ndarray:
+        return s.median_beats(s.draw(name))[:, s.lead("V2"), s.BEFORE : s.BEFORE + 22].max(axis=1)
+
+    assert np.median(r("ASMI")) < 0.05
+    assert np.percentile(r("SR"), 5) > 0.12
+
+
+def test_st_segment() -> None:
+    def st(name: str, lead: str) -> np.ndarray:
+        drawn = s.draw(name)
+        pairs = zip(s.median_beats(drawn), drawn.truth, strict=True)
+        return np.array([s.j_mV(beat[s.lead(lead)], truth.qrs_ms) for beat, truth in pairs])
+
+    assert share(st("ISC", "V5") <= -0.1) > 0.95
+    assert share(st("ISCAL", "V5") <= -0.08) > 0.95
+    assert share(st("ISCIN", "aVF") <= -0.08) > 0.9
+    assert share((st("STE", "V2") >= 0.2) | (st("STE", "aVF") >= 0.1)) > 0.95
+    assert share(np.abs(st("SR", "V5")) < 0.15) > 0.95
+    nonspecific = st("NST", "V5")
+    assert share((nonspecific < -0.02) & (nonspecific > -0.15)) > 0.95
+
+
+def test_t_waves() -> None:
+    normal, inverted, low, flat = (s.median_beats(s.draw(name)) for name in ("SR", "TINV", "TLOW", "NDT"))
+    assert share(t_of(normal, "V5") > 0.1) > 0.95
+    assert t_of(inverted, "V3").max() < -0.1
+    assert np.median(np.abs(t_of(low, "V5")) / qrs_of(low, "V5").max(axis=1)) < 0.12
+    assert np.abs(t_of(flat, "V6")).max() < 0.2
+
+
+def test_rates_and_regularity() -> None:
+    def cv(name: str) -> np.ndarray:
+        return np.array([np.std(np.diff(t.onsets_s)) / np.mean(np.diff(t.onsets_s)) for t in s.draw(name).truth])
+
+    rates = {name: np.array([truth.rate for truth in s.draw(name).truth]) for name in RHYTHMS}
+    assert rates["SBRAD"].max() < 60
+    assert rates["STACH"].min() > 100
+    assert rates["SR"].min() >= 60
+    assert rates["SR"].max() <= 100
+    assert cv("SR").max() < 0.06
+    assert np.median(cv("AFIB")) > 0.15
+    assert cv("AFIB").min() > cv("SR").max()
+    assert np.median(cv("SARRH")) > 0.08
+
+
+def test_af_has_fibrillatory_waves_and_no_p() -> None:
+    def before_qrs(name: str) -> np.ndarray:
+        drawn = s.draw(name)
+        slow = [row for row, truth in enumerate(drawn.truth) if truth.rate < 85]
+        beats = s.median_beats(drawn)[slow][:, s.lead("II"), s.BEFORE - 100 : s.BEFORE - 25]
+        return np.ptp(beats, axis=1)
+
+    assert np.median(before_qrs("AFIB")) < 0.6 * np.median(before_qrs("SR"))
+    assert all(truth.pr_ms is None for truth in s.draw("AFIB").truth)
+    assert np.median(restlessness("AFIB")) > 2 * np.median(restlessness("SR"))
+
+
+def restlessness(name: str) -> np.ndarray:
+    """How much the 100 ms before QRS in V1 differ from beat to beat (mV), with the slope taken out."""
+    drawn = s.draw(name)
+    spreads = []
+    for row, truth in enumerate(drawn.truth):
+        starts = [round(onset * s.RATE) - 60 for onset in truth.onsets_s[1:]]
+        parts = np.array([np.diff(drawn.clean_mV[row, s.lead("V1"), start : start + 50]) for start in starts])
+        spreads.append(parts.std(axis=0).mean())
+    return np.array(spreads)
+
+
+def test_ventricular_beats_are_early_wide_and_followed_by_a_pause() -> None:
+    drawn = s.draw("PVC")
+    for row, truth in enumerate(drawn.truth):
+        kinds, onsets = np.array(truth.kinds), np.array(truth.onsets_s)
+        beats = np.flatnonzero(kinds == VENTRICULAR)
+        assert len(beats), f"record {row} has no extra beat"
+        for beat in beats[(beats > 1) & (beats < len(onsets) - 1)]:
+            around = onsets[beat + 1] - onsets[beat - 1]
+            assert onsets[beat] - onsets[beat - 1] < 0.45 * around
+            if (kinds[[beat - 2, beat - 1, beat + 1]] == CONDUCTED).all():
+                assert around == pytest.approx(2 * (onsets[beat - 1] - onsets[beat - 2]), rel=0.2), "compensatory pause"
+
+
+def test_a_subject_looks_like_itself() -> None:
+    rng = np.random.default_rng(3)
+    subjects = draw_subjects(rng, 30, "ptbxl")
+    twice = [draw_records(rng, subjects, draw_conditions(rng, subjects, "ptbxl")) for _ in range(2)]
+    first, second = (s.median_beats(each, each.signal_mV)[..., s.BEFORE - 20 :].reshape(30, -1) for each in twice)
+    alike = np.corrcoef(first, second)[:30, 30:]
+    assert share(alike.argmax(axis=1) == np.arange(30)) > 0.9
+    assert np.median(np.diag(alike)) > 0.95
+    assert np.median(alike[~np.eye(30, dtype=bool)]) < 0.85
+
+
+def test_conditions_that_exclude_each_other_do_not_meet() -> None:
+    rng = np.random.default_rng(0)
+    for name in ("ptbxl", "chapman", "mimic", "icbeb"):
+        subjects = draw_subjects(rng, 2000, name)
+        present = draw_conditions(rng, subjects, name)
+        assert (present[:, [INDEX[rhythm] for rhythm in RHYTHMS]].sum(axis=1) == 1).all()
+        for group in EXCLUSIVE:
+            if "CLBBB" not in group[:-1]:
+                last = present[:, INDEX[group[-1]]]
+                assert not (last & present[:, [INDEX[each] for each in group[:-1]]].any(axis=1)).any(), group
+        af = present[:, INDEX["AFIB"]]
+        assert not (af & present[:, INDEX["1AVB"]]).any()
+        assert af.any()
+
+
+def test_the_same_seed_draws_the_same_and_another_does_not() -> None:
+    assert np.array_equal(s.draw("SR", count=4).signal_mV, s.draw("SR", count=4).signal_mV)
+    assert not np.array_equal(s.draw("SR", count=4).signal_mV, s.draw("SR", count=4, seed=1).signal_mV)
+
+
+def test_noise_is_there_and_does_not_drown_the_signal() -> None:
+    drawn = s.draw("SR", count=64)
+    noise = drawn.signal_mV - drawn.clean_mV
+    decibel = 20 * np.log10(drawn.clean_mV.std(axis=(1, 2)) / noise.std(axis=(1, 2)))
+    assert 6 < np.median(decibel) < 25
+    assert len(CONDITIONS) == drawn.present.shape[1]
