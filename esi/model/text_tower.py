@@ -1,0 +1,147 @@
+"""The text encoder: a Hugging Face BERT with mean pooling (paper section 3.2: BioLinkBERT), wholly, partly or not trained.
+
+Shapes: B texts, L tokens, H hidden dimension of the BERT.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from esi.packaged import bert_source
+
+# A fast tokenizer raises "Already borrowed" when two threads use it: validation and the thread that makes the next batch.
+_TOKENIZING = threading.Lock()
+
+
+class TextTowerError(ValueError):
+    """A text tower cannot be loaded, or does not fit its settings."""
+
+
+class TextTower(nn.Module):
+    """Texts -> the mean of the last layer over their real tokens.
+
+    Args:
+        bert: a BERT without pooling head.
+        tokenizer: its tokenizer.
+        layers_trained: how many of the last layers learn: 0 none, -1 all and the embeddings too.
+        max_tokens: where texts are cut, special tokens counted.
+
+    Raises:
+        TextTowerError: layers_trained or max_tokens do not fit the BERT.
+    """
+
+    def __init__(self, bert: nn.Module, tokenizer: Any, layers_trained: int, max_tokens: int) -> None:
+        super().__init__()
+        self.bert = bert
+        self.tokenizer = tokenizer
+        self.max_tokens = max_tokens
+        config: Any = bert.config
+        self.dim: int = config.hidden_size
+        self.vocabulary: int = config.vocab_size
+        layers = config.num_hidden_layers
+        if layers_trained > layers:
+            raise TextTowerError(
+                f"model.text_layers_trained is {layers_trained}, the text tower has {layers} layers: set at most {layers}"
+            )
+        if max_tokens > config.max_position_embeddings:
+            raise TextTowerError(
+                f"pairs.max_tokens is {max_tokens}, the text tower reads at most {config.max_position_embeddings}: lower it"
+            )
+        if len(tokenizer) > self.vocabulary:
+            raise TextTowerError(
+                f"the tokenizer knows {len(tokenizer)} tokens, the text tower {self.vocabulary}: they do not belong together"
+            )
+        self.frozen = layers_trained == 0
+        bert.requires_grad_(layers_trained == -1)
+        if layers_trained > 0:
+            encoder: Any = bert.encoder
+            for layer in encoder.layer[layers - layers_trained :]:
+                layer.requires_grad_(True)
+
+    @classmethod
+    def load(cls, name: str, layers_trained: int, max_tokens: int) -> TextTower:
+        """The BERT called `name` ("packaged", a folder or a hub id) with its trained weights.
+
+        Raises:
+            TextTowerError: it is not there, is not a BERT, or has not all of its weights.
+        """
+        source = bert_source(name)
+        try:
+            with _quiet():
+                bert, report = AutoModel.from_pretrained(
+                    source, add_pooling_layer=False, output_loading_info=True, dtype=torch.float32
+                )
+                tokenizer = AutoTokenizer.from_pretrained(source)
+        except (OSError, ValueError, TypeError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise TextTowerError(
+                f"model.text_tower is {name!r}, which cannot be loaded as a BERT ({reason}): "
+                f"give 'packaged', a folder with config, weights and tokenizer, or a hub id that is downloaded or reachable"
+            ) from error
+        absent = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
+        if absent:  # transformers would draw these at random without an error
+            raise TextTowerError(
+                f"the text tower {name!r} lacks {len(absent)} weights, for example {absent[:3]}: it is not a whole BERT"
+            )
+        return cls(bert, tokenizer, layers_trained, max_tokens)
+
+    @classmethod
+    def from_config(cls, folder: Path, layers_trained: int, max_tokens: int) -> TextTower:
+        """The architecture and tokenizer that `save_config` wrote, with weights still to be filled in."""
+        try:
+            with _quiet():
+                bert = AutoModel.from_config(AutoConfig.from_pretrained(folder), add_pooling_layer=False)
+                tokenizer = AutoTokenizer.from_pretrained(folder)
+        except (OSError, ValueError, TypeError) as error:
+            raise TextTowerError(
+                f"{folder}: no text tower settings to read there ({str(error).strip().splitlines()[0]})"
+            ) from error
+        return cls(bert, tokenizer, layers_trained, max_tokens)
+
+    def save_config(self, folder: Path) -> None:
+        """Write the BERT's config and the tokenizer (not the weights)."""
+        config: Any = self.bert.config
+        config.save_pretrained(folder)
+        self.tokenizer.backend_tokenizer.no_truncation()  # it would write those of its last call; each call sets its own
+        self.tokenizer.backend_tokenizer.no_padding()
+        self.tokenizer.save_pretrained(folder)
+
+    def train(self, mode: bool = True) -> TextTower:
+        """A frozen tower stays in evaluation mode: its dropout would be noise that nothing learns from."""
+        return super().train(mode and not self.frozen)
+
+    def tokenize(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """ids [B, L] int64 as [CLS] ... [SEP], padded to the longest, and mask [B, L] bool, on the CPU."""
+        with _TOKENIZING:
+            coded = self.tokenizer(
+                list(texts), padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt"
+            )
+        return coded["input_ids"], coded["attention_mask"].bool()
+
+    def forward(self, ids_BL: Tensor, mask_BL: Tensor) -> Tensor:
+        """Mean of the last layer over real tokens, [B, H] float32."""
+        hidden_BLH = self.bert(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state.float()
+        return (hidden_BLH * mask_BL.unsqueeze(2)).sum(dim=1) / mask_BL.sum(dim=1, keepdim=True)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """transformers reports every unused pooling weight and draws a bar for loading; errors still come through."""
+    level, bar = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if bar:
+            transformers_logging.enable_progress_bar()

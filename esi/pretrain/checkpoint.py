@@ -1,0 +1,44 @@
+"""Resume state in the machine-local cache: written whole or not at all, found by what the run is, deleted when it is done.
+
+It is never a DVC out: a finished run's state would make the next experiment resume at its end and train nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from esi import files
+
+STATE = "state.pt"
+
+
+class Checkpoint:
+    """One run's state.
+
+    Args:
+        identity: everything that decides the run's result (parameters, data fingerprints, first weights, code): a run with
+            another identity never sees this state.
+    """
+
+    def __init__(self, identity: Mapping[str, Any]) -> None:
+        self.folder = files.cache_folder("checkpoints", files.json_hash(identity))
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Replace the state; a kill at any moment leaves the old or the new one."""
+        with files.replacing(self.folder / STATE) as temporary:
+            torch.save(dict(state), temporary)
+
+    def load(self) -> dict[str, Any] | None:
+        """The state on the CPU, or None if the run has not saved any. Only tensors and plain values are read, never code."""
+        path = self.folder / STATE
+        if not path.exists():
+            return None
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+    def delete(self) -> None:
+        """To be called once the run's results are written."""
+        shutil.rmtree(self.folder, ignore_errors=True)

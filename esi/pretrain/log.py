@@ -1,0 +1,69 @@
+"""The logs of a run as rows in memory, which go with the checkpoint: each step stands there once, whatever the resumes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from esi import files
+
+Row = dict[str, int | float]
+
+
+class Log:
+    """Three tables: losses by step, losses on the validation pairs by epoch, and speed by step (alone not reproducible)."""
+
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        state = state or {}
+        self.steps: list[Row] = list(state.get("steps", []))
+        self.validation: list[Row] = list(state.get("validation", []))
+        self.speed: list[Row] = list(state.get("speed", []))
+
+    def state(self) -> dict[str, list[Row]]:
+        """What a checkpoint keeps."""
+        return {"steps": self.steps, "validation": self.validation, "speed": self.speed}
+
+    def write(self, folder: Path) -> None:
+        """Write steps.csv, validation.csv and speed.csv into a folder, whole."""
+        for name, rows in self.state().items():
+            files.write_text(folder / f"{name}.csv", _csv(rows))
+
+
+class Speed:
+    """Samples and text tokens a second since the last look."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        self.since, self.samples, self.tokens = time.perf_counter(), 0, 0
+
+    def count(self, samples: int, tokens: int) -> None:
+        self.samples += samples
+        self.tokens += tokens
+
+    def rates(self, accelerator: Accelerator) -> dict[str, float]:
+        """Of all processes together."""
+        totals = accelerator.reduce(
+            torch.tensor([self.samples, self.tokens], dtype=torch.float64, device="cpu").to(accelerator.device), "sum"
+        )
+        seconds = max(time.perf_counter() - self.since, 1e-9)
+        self.restart()
+        return {"samples_per_second": totals[0].item() / seconds, "tokens_per_second": totals[1].item() / seconds}
+
+
+def _csv(rows: list[Row]) -> str:
+    """Columns as in the first row (DVC wants the file even without rows); floats with nine digits, all that float32 has."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["step", "epoch", "loss"], lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: f"{value:.9g}" if isinstance(value, float) else value for name, value in row.items()})
+    return text.getvalue()

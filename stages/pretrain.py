@@ -1,0 +1,31 @@
+"""Pairs -> a pretrained ESI model. Run as `accelerate launch -m stages.pretrain` or `python -m stages.pretrain`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from esi import files, params
+from esi.pairs.dataset import load_pairs
+from esi.pretrain.loop import pretrain
+from esi.pretrain.plot import plot_training
+
+PAIRS, ECG = Path("data/pairs"), Path("data/ecg")
+MODEL, METRICS, LOGS = Path("data/model"), Path("metrics/pretrain.json"), Path("metrics/pretrain")
+
+
+def main() -> None:
+    """Train on the training pairs and export the model, its metrics and its curves."""
+    settings = params.load()
+    train_data, validation_data = (load_pairs(PAIRS, ECG, split, settings.signal) for split in ("train", "validation"))
+    result = pretrain(
+        train_data, validation_data, settings.signal, settings.model, settings.train, settings.pairs.max_tokens, LOGS
+    )
+    if result.main:
+        plot_training(result.log, LOGS / "training.png")
+        result.model.save_pretrained(MODEL)
+        files.write_json(METRICS, result.metrics)
+        result.checkpoint.delete()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""A killed run goes on where its last checkpoint was, and ends with the same bytes as a run that was not killed."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from esi.pretrain.checkpoint import Checkpoint
+from tests.conftest import ROOT
+
+
+def start(folder: Path, *changes: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "DVC_ROOT": str(folder)}
+    command = [sys.executable, str(ROOT / "tests/pretrain/tiny_run.py"), str(folder), *changes]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+
+
+# Ten steps, checkpoints after 3, 6 and 9, an epoch's end after 5; a text tower that learns, for the sake of its dropout.
+LEARNING_TEXT = "text_layers_trained=1"
+
+
+@pytest.fixture(scope="module")
+def unkilled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unkilled")
+    done = start(folder, LEARNING_TEXT)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+def test_kill_9_and_again_gives_the_same_bytes(unkilled: Path, tmp_path: Path) -> None:
+    for step, resumed in ((1, 0), (5, 0), (9, 3)):  # before any checkpoint, at an epoch's end, at a checkpoint
+        killed = start(tmp_path, LEARNING_TEXT, f"die_at_step={step}")
+        assert killed.returncode == -signal.SIGKILL, killed.stderr[-3000:]
+        assert (f"resumed after step {resumed}" in killed.stdout) == (resumed > 0)
+        assert not (tmp_path / "model").exists()
+    done = start(tmp_path, LEARNING_TEXT)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "resumed after step 9" in done.stdout
+    for name in ("model/model.safetensors", "metrics.json", "logs/steps.csv", "logs/validation.csv"):
+        assert (tmp_path / name).read_bytes() == (unkilled / name).read_bytes(), name
+    with (tmp_path / "logs/steps.csv").open() as file:
+        assert [int(row["step"]) for row in csv.DictReader(file)] == [2, 4, 6, 8, 10]
+    assert not list((tmp_path / ".cache").rglob("state.pt"))
+
+
+def test_a_finished_run_leaves_nothing_to_resume(unkilled: Path) -> None:
+    assert not list((unkilled / ".cache").rglob("state.pt"))
+
+
+def test_another_run_does_not_see_the_state(own_cache: Path) -> None:
+    Checkpoint({"lambda_cap": 1.0}).save({"done": 7})
+    assert Checkpoint({"lambda_cap": 0.0}).load() is None
+    state = Checkpoint({"lambda_cap": 1.0}).load()
+    assert state == {"done": 7}
+    Checkpoint({"lambda_cap": 1.0}).delete()
+    assert Checkpoint({"lambda_cap": 1.0}).load() is None
+
+
+def test_a_kill_while_saving_leaves_the_old_state(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = Checkpoint({})
+    checkpoint.save({"done": 1})
+
+    def half(state: object, path: Path) -> None:
+        path.write_bytes(b"half a file")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "save", half)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.save({"done": 2})
+    assert checkpoint.load() == {"done": 1}

@@ -1,0 +1,128 @@
+"""Two gloo processes give the loss, the gradients and the training of one process with the joint batch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from tests.conftest import ROOT
+
+WORKER = """
+import sys
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+from pathlib import Path
+from esi.pretrain.objective import Objective, Weights
+from tests.model.mini import mini_esi
+
+folder = Path(sys.argv[1])
+world = int(sys.argv[2])
+rank = 0
+if world > 1:
+    dist.init_process_group("gloo")
+    rank = dist.get_rank()
+model = mini_esi(folder / "bert", text_layers_trained=1).eval()
+texts = ["sinus rhythm", "atrial fibrillation of a man", "left bundle branch block", "sinus rhythm", "a", "old man"]
+ids, mask = model.text.tokenize(texts)
+torch.manual_seed(0)
+batch = {
+    "ecg_BCT": torch.randn(6, 12, 128), "valid_B": torch.tensor([128, 100, 128, 90, 128, 128]),
+    "group_B": torch.tensor([0, 1, 2, 0, 3, 4]), "ids_BL": ids, "mask_BL": mask,
+}
+share = 6 // world
+batch = {name: part[rank * share : (rank + 1) * share] for name, part in batch.items()}
+objective = Objective(model, Weights(1.0, 0.7), caption_tokens=0, bf16=False)
+wrapped = DistributedDataParallel(objective) if world > 1 else objective
+out = wrapped(batch)
+out["loss"].backward()
+losses = torch.stack([out[name].detach() for name in ("loss", "loss_con", "loss_cap")])
+if world > 1:
+    dist.all_reduce(losses)
+    losses /= world
+if rank == 0:
+    grads = {name: part.grad for name, part in model.named_parameters() if part.grad is not None}
+    torch.save({"losses": losses, "grads": grads}, folder / f"{world}.pt")
+if world > 1:
+    dist.destroy_process_group()
+"""
+
+
+def torchrun(*arguments: str, folder: Path, processes: int) -> subprocess.CompletedProcess[str]:
+    """Start processes on this machine's loopback, each with one thread, Accelerate on the CPU."""
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+        "ACCELERATE_USE_CPU": "true",
+        "DVC_ROOT": str(folder),
+    }
+    launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"] if processes > 1 else []
+    return subprocess.run(
+        [sys.executable, *launch, *arguments], env=environment, cwd=folder, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_loss_and_gradients_equal_the_joint_batch(tmp_path: Path) -> None:
+    (tmp_path / "worker.py").write_text(WORKER)
+    results = {}
+    for processes in (1, 2):
+        done = torchrun("worker.py", str(tmp_path), str(processes), folder=tmp_path, processes=processes)
+        assert done.returncode == 0, done.stderr[-3000:]
+        results[processes] = torch.load(tmp_path / f"{processes}.pt", weights_only=True)
+    one, two = results[1], results[2]
+    torch.testing.assert_close(two["losses"], one["losses"], atol=1e-6, rtol=1e-6)
+    assert one["grads"].keys() == two["grads"].keys()
+    assert {name.split(".")[0] for name in one["grads"]} == {
+        "encoder",
+        "project_ecg",
+        "project_text",
+        "text",
+        "decoder",
+        "log_logit_scale",
+    }
+    whole = torch.stack([grad.norm() for grad in one["grads"].values()]).norm()
+    for name, grad in one["grads"].items():
+        difference = (two["grads"][name] - grad).norm()
+        assert difference < 1e-6 * whole, name
+        assert difference < 1e-3 * grad.norm() + 1e-9 * whole, name  # the keys' bias of a BERT has a gradient of 0
+
+
+def test_training_by_two_processes_equals_training_by_one(tmp_path: Path) -> None:
+    """The whole loop, captions over all positions: the same metrics and weights but for rounding."""
+    weights, metrics = {}, {}
+    for processes in (1, 2):
+        folder = tmp_path / str(processes)
+        folder.mkdir()
+        script = str(ROOT / "tests/pretrain/tiny_run.py")
+        done = torchrun(
+            script, str(folder), "caption_tokens=0", "epochs=1", "n=24", "lr=1e-4", folder=folder, processes=processes
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert f"pretraining on {processes} x cpu" in done.stdout
+        weights[processes] = load_file(folder / "model" / "model.safetensors")
+        metrics[processes] = (folder / "metrics.json").read_text()
+    for name, part in weights[1].items():
+        torch.testing.assert_close(
+            weights[2][name], part, atol=1e-5, rtol=1e-3, msg=lambda text, name=name: f"{name}: {text}"
+        )
+    assert metrics[1].count('"') == metrics[2].count('"')
+
+
+def test_processes_that_do_not_find_each_other_are_an_error(tmp_path: Path) -> None:
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+        "WORLD_SIZE": "2",
+        "DVC_ROOT": str(tmp_path),
+    }
+    script = str(ROOT / "tests/pretrain/tiny_run.py")
+    done = subprocess.run(
+        [sys.executable, script, str(tmp_path)], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode != 0
+    assert "2 processes were started (WORLD_SIZE), Accelerate runs 1" in done.stderr

@@ -1,0 +1,104 @@
+"""A training run of seconds on made-up pairs, exported: `python tests/pretrain/tiny_run.py FOLDER [name=value ...]`.
+
+Values are train settings; `die_at_step` kills the process as `kill -9` does, before that step.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal as signals
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from esi import files, params
+from esi.pretrain import loop
+from tests.model.mini import mini_bert, mini_settings
+
+FINDINGS = [
+    "sinus rhythm",
+    "atrial fibrillation",
+    "left bundle branch block",
+    "old inferior infarction",
+    "anterior infarction",
+]
+SIGNAL = params.Signal(rate=100, highpass_hz=0.5)
+TRAIN: dict[str, Any] = {
+    "seed": 3,
+    "epochs": 2,
+    "batch_size": 8,
+    "lr": 1e-3,
+    "weight_decay": 0.05,
+    "warmup_epochs": 1,
+    "decay_every": 10,
+    "decay_factor": 0.1,
+    "clip_norm": 1.0,
+    "lambda_con": 1.0,
+    "lambda_cap": 1.0,
+    "caption_tokens": 24,
+    "text_views": ["full", "findings"],
+    "precision": "fp32",
+    "log_every": 2,
+    "checkpoint_every": 3,
+}
+
+
+class MadeUpPairs:
+    """What `esi.pairs.dataset.PairData` offers: each finding is an oscillation of its own in a lead of its own."""
+
+    def __init__(self, n: int, seed: int = 0, samples: int = 160, broken: int | None = None) -> None:
+        self.n, self.seed, self.samples, self.broken = n, seed, samples, broken
+        self.keys = [f"made-up/{row}" for row in range(n)]
+        self.groups = torch.randint(len(FINDINGS), (n,), generator=torch.Generator().manual_seed(seed))
+        self.fingerprint = f"{n} {seed} {samples} {broken}"
+
+    def ecg(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """float32 [B, 12, T] and valid lengths [B]; every third record is shorter."""
+        signals_of_rows = []
+        for row in rows.tolist():
+            group = int(self.groups[row])
+            noise = torch.randn(12, self.samples, generator=torch.Generator().manual_seed(1000 * self.seed + row)) * 0.1
+            noise[group] += torch.sin(torch.arange(self.samples) * (0.1 + 0.05 * group))
+            signals_of_rows.append(noise if row != self.broken else noise * float("nan"))
+        return torch.stack(signals_of_rows), torch.where(rows % 3 == 0, self.samples - 30, self.samples)
+
+    def texts(self, view: str, rows: torch.Tensor) -> list[str]:
+        return [("a man of 50. " if view == "full" else "") + FINDINGS[self.groups[row]] for row in rows.tolist()]
+
+
+def run(folder: Path, **changes: Any) -> loop.Result:
+    """Train in `folder` (BERT, logs, checkpoints under DVC_ROOT)."""
+    die_at_step = changes.pop("die_at_step", None)
+    layers = changes.pop("text_layers_trained", 0)
+    n, n_validation = changes.pop("n", 40), changes.pop("n_validation", 10)
+    if not (folder / "bert" / "config.json").exists():
+        mini_bert(folder / "bert")
+    train = params.Train.model_validate(TRAIN | changes)
+    if die_at_step is not None:
+        step = loop._Run.step
+
+        def dying(self: Any, *arguments: Any) -> None:
+            if self.done == die_at_step:
+                os.kill(os.getpid(), signals.SIGKILL)
+            step(self, *arguments)
+
+        loop._Run.step = dying  # type: ignore[method-assign]
+    model = mini_settings(folder / "bert", text_layers_trained=layers)
+    return loop.pretrain(MadeUpPairs(n), MadeUpPairs(n_validation, seed=1), SIGNAL, model, train, 24, folder / "logs")
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    changes = {name: json.loads(value) for name, value in (argument.split("=") for argument in sys.argv[2:])}
+    result = run(folder, **changes)
+    if result.main:
+        result.model.save_pretrained(folder / "model")
+        files.write_json(folder / "metrics.json", result.metrics)
+        result.checkpoint.delete()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""The whole pipeline on a tiny cohort, as a user drives it: repro, edits, experiments, mistakes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.conftest import ROOT
+
+TINY: dict[str, Any] = {
+    "simulate.records": {"ptbxl": 160, "chapman": 30, "mimic": 40, "icbeb": 100},
+    "model.decoder_layers": 1,
+    "train.epochs": 1,
+    "train.batch_size": 32,
+    "evaluate.bootstrap": 20,
+    "evaluate.random_seeds": [0],
+    "linear_probe.inverse_penalties": [0.01],
+}
+TRAINED = {"pretrain", "zero_shot@ptbxl-super", "zero_shot@icbeb-nine", "linear_probe@ptbxl-super", "linear_probe@icbeb-nine"}
+EVALUATED = TRAINED - {"pretrain"}
+
+
+class Project:
+    """A clone of the project of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        tracked = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True)
+        for name in tracked.stdout.decode().split("\0"):
+            if name and (ROOT / name).is_file() and not name.startswith("metrics/") and name != "dvc.lock":
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, folder / name)
+        self.set(TINY)
+        self("git", "init", "-q")
+        self("git", "add", "-A")
+        self.commit()
+
+    def set(self, settings: dict[str, Any]) -> None:
+        yaml = YAML()
+        path = self.folder / "params.yaml"
+        content = yaml.load(path.read_text())
+        for key, value in settings.items():
+            *sections, name = key.split(".")
+            section = content
+            for part in sections:
+                section = section[part]
+            section[name] = value
+        with path.open("w") as file:
+            yaml.dump(content, file)
+
+    def commit(self) -> None:
+        self("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qam", "state")
+
+    def __call__(self, *command: str, fails: bool = False) -> str:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment = {name: value for name, value in os.environ.items() if name != "DVC_ROOT"}
+        environment |= {"PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONPATH": ""}
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+        output = done.stdout + done.stderr
+        assert (done.returncode != 0) == fails, output[-4000:]
+        return output
+
+    def metrics(self, name: str) -> dict[str, Any]:
+        return dict(json.loads((self.folder / "metrics" / f"{name}.json").read_text()))
+
+
+def ran(output: str) -> set[str]:
+    return set(re.findall(r"Running stage '([^']+)'", output))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    made = Project(tmp_path_factory.mktemp("project"))
+    output = made("dvc", "repro")
+    assert {"simulate", "ingest@mimic", "describe", "pairs"} | TRAINED <= ran(output)
+    made("git", "add", "-A")
+    made.commit()
+    yield made
+    shutil.rmtree(made.folder)
+
+
+def test_a_second_repro_runs_nothing(project: Project) -> None:
+    assert ran(project("dvc", "repro")) == set()
+
+
+def test_the_metric_files_have_their_plain_keys(project: Project) -> None:
+    for stage in ("zero_shot", "linear_probe"):
+        for task in ("ptbxl-super", "icbeb-nine"):
+            figures = project.metrics(f"{stage}/{task}")
+            for key in ("auroc_macro", "auroc_macro_ci_low", "auroc_macro_ci_high", "random_auroc_macro", "n_test"):
+                assert isinstance(figures[key], float | int), key
+            assert 0 <= figures["auroc_macro_ci_low"] <= figures["auroc_macro_ci_high"] <= 1
+    assert project.metrics("pairs")["leaked_subjects"] == 0
+    assert project.metrics("pretrain")["loss_cap"] > 0
+
+
+def test_editing_evaluation_runs_evaluation_only(project: Project) -> None:
+    path = project.folder / "esi/evaluate/linear_probe.py"
+    before = path.read_text()
+    path.write_text(before + "\n# edited\n")
+    assert ran(project("dvc", "repro", "--dry")) == EVALUATED
+    path.write_text(before)
+
+
+def test_editing_an_entry_of_the_handbook_writes_only_its_descriptions_anew(project: Project) -> None:
+    path = project.folder / "data/textbooks/conduction.md"
+    before = path.read_text()
+    assert before.count("In first-degree AV block every P wave") == 1
+    path.write_text(before.replace("In first-degree AV block every P wave", "In first-degree AV block each single P wave"))
+    output = project("dvc", "repro", "describe")
+    assert ran(output) == {"chunk", "embed", "describe"}
+    new, known = (int(number) for number in re.findall(r"(\d+) new, (\d+) from the cache", output)[0])
+    assert 1 <= new <= 6 < known
+    path.write_text(before)
+    assert ran(project("dvc", "repro", "describe")) == set(), "the old handbook's stages come from the run cache"
+
+
+def test_an_experiment_without_captioning(project: Project) -> None:
+    output = project("dvc", "exp", "run", "-S", "train.lambda_cap=0")
+    assert ran(output) == TRAINED
+    assert "loss_cap" not in project.metrics("pretrain")
+    difference = project("dvc", "metrics", "diff")
+    assert "metrics/pretrain.json" in difference
+    assert "loss_cap" in difference
+    project("git", "checkout", "-q", "--", "params.yaml", "metrics", "dvc.lock")
+    assert ran(project("dvc", "repro")) == set(), "back at the old value, the stages come from the run cache"
+    assert project.metrics("pretrain")["loss_cap"] > 0
+
+
+def test_an_experiment_elsewhere_uses_its_own_code_and_parameters(project: Project) -> None:
+    output = project("dvc", "exp", "run", "--temp", "-S", "evaluate.bootstrap=25")
+    assert ran(output) == EVALUATED
+    assert project.metrics("pretrain")["loss_cap"] > 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "stage", "sentence"),
+    [
+        ({"ingest.ptbxl.root": "nowhere"}, "ingest@ptbxl", "nowhere/ptbxl_database.csv is missing .*download PTB-XL 1.0.3"),
+        ({"ingest.icbeb.root": "nowhere"}, "ingest@icbeb", "nowhere is missing .*download the set from PhysioNet"),
+        ({"ingest.mimic.patients": "nobody.csv"}, "ingest@mimic", "nobody.csv is missing .*patients.csv.gz"),
+        ({"train.lamda_cap": 0}, "pretrain", "unknown parameter train.lamda_cap"),
+        ({"train.batch_size": "many"}, "pretrain", "train.batch_size: .*valid integer"),
+        ({"pairs.sets": ["georgia"]}, "pairs", "pairs.sets names .*georgia"),
+    ],
+)
+def test_a_mistake_is_one_sentence(project: Project, settings: dict[str, Any], stage: str, sentence: str) -> None:
+    project.set(settings)
+    try:
+        output = project("dvc", "repro", stage, fails=True)
+    finally:
+        project("git", "checkout", "-q", "--", "params.yaml")
+    assert re.search(sentence, output)
+    assert "Traceback" not in output
