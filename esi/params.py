@@ -11,11 +11,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML  # PyYAML reads 1e-4 as a string
 
+from esi.errors import EsiError
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 
 
-class ParamsError(ValueError):
+class ParamsError(EsiError):
     """params.yaml holds something that the pipeline does not know."""
 
 

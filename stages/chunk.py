@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 from esi import params
 from esi.cqa.books import read_books
 from esi.cqa.chunks import chunk_figures, chunk_table
-from esi.cqa.errors import CqaError
+from esi.errors import run
 from esi.files import write_json, write_table
 
 
@@ -20,7 +18,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (CqaError, params.ParamsError) as error:
-        sys.exit(f"chunk: {error}")
+    run(main)

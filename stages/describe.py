@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 from esi import params
 from esi.cqa.describe import ask_for, figures, findings, write_all, writer_of
 from esi.cqa.description import description_table
-from esi.cqa.errors import CqaError
 from esi.cqa.retrieval_report import draw_scores, write_scores
+from esi.errors import run
 from esi.files import write_json, write_table
 
 
@@ -32,7 +32,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (CqaError, params.ParamsError) as error:
-        sys.exit(f"describe: {error}")
+    run(main)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 import pyarrow.parquet as pq
 
 from esi import params
 from esi.cqa.embedding import encoder_name, encoder_of
-from esi.cqa.errors import CqaError
 from esi.cqa.index import index_table, vectors_of
+from esi.errors import run
 from esi.files import write_json, write_table
 
 
@@ -21,7 +19,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (CqaError, params.ParamsError) as error:
-        sys.exit(f"embed: {error}")
+    run(main)

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from esi import params
-from esi.ecg.entries import ReleaseError
 from esi.ecg.ingest import ingest
+from esi.errors import run
 from esi.files import replacing_folder, write_json
 
 
@@ -19,7 +19,4 @@ def main(dataset: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1])
-    except (ReleaseError, params.ParamsError) as error:
-        sys.exit(f"ingest {sys.argv[1]}: {error}")
+    run(main, *sys.argv[1:])

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from esi import params
+from esi.errors import run
 from esi.evaluate.benchmark import Benchmark, encoders, figures
 from esi.evaluate.linear_probe import linear_probe
 from esi.evaluate.plots import draw_roc
@@ -52,7 +53,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1])
-    except ValueError as error:
-        sys.exit(f"linear_probe {sys.argv[1]}: {error}")
+    run(main, *sys.argv[1:])

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from esi import params
-from esi.ecg.entries import ReleaseError
 from esi.ecg.ingest import list_entries
+from esi.errors import run
 from esi.files import write_json
 
 
@@ -25,7 +25,4 @@ def main(dataset: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1])
-    except (ReleaseError, params.ParamsError) as error:
-        sys.exit(f"locate {sys.argv[1]}: {error}")
+    run(main, *sys.argv[1:])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import polars as pl
 
 from esi import params
+from esi.errors import run
 from esi.files import write_json, write_table
-from esi.pairs.build import LeakError, build_pairs, read_records
+from esi.pairs.build import build_pairs, read_records
 from esi.pairs.tokens import token_counter
 
 
@@ -24,7 +24,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (LeakError, params.ParamsError) as error:
-        sys.exit(f"pairs: {error}")
+    run(main)

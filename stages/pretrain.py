@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from esi import files, params
+from esi.errors import run
 from esi.pairs.dataset import load_pairs
 from esi.pretrain.loop import pretrain
 from esi.pretrain.plot import plot_training
@@ -28,4 +29,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from esi.ecg.simulate.cohort import simulate_cohort
+from esi.errors import run
 from esi.files import write_json
 from esi.params import load
 
@@ -14,4 +15,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from esi import params
 from esi.ecg.ingest import table_paths
 from esi.ecg.statements import KINDS, distinct
+from esi.errors import run
 from esi.files import write_json, write_table
 
 SCHEMA = pa.schema(
@@ -30,4 +31,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

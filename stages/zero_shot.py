@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from esi import params
+from esi.errors import run
 from esi.evaluate.benchmark import Benchmark, encoders, figures
 from esi.evaluate.plots import draw_roc
 from esi.evaluate.tasks import task_by_name
@@ -38,7 +39,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1])
-    except ValueError as error:
-        sys.exit(f"zero_shot {sys.argv[1]}: {error}")
+    run(main, *sys.argv[1:])

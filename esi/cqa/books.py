@@ -11,7 +11,7 @@ from pathlib import Path
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 
-from esi.cqa.errors import CqaError
+from esi.errors import EsiError
 
 HEADING_BORDER = " > "  # between a heading and its sub-heading
 
@@ -36,20 +36,20 @@ def read_books(folder: Path | str) -> list[Section]:
     """Every section of every book below a folder, in the order of the files' paths. Hidden files are passed over.
 
     Raises:
-        CqaError: the folder is absent or has no book; a file is of an unknown kind, damaged, locked or a scan without text.
+        EsiError: the folder is absent or has no book; a file is of an unknown kind, damaged, locked or a scan without text.
     """
     folder = Path(folder)
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path.relative_to(folder)))
     if not paths:
-        raise CqaError(f"there is no book in {folder}: put PDF, Markdown, HTML or text files there, or correct chunk.books")
+        raise EsiError(f"there is no book in {folder}: put PDF, Markdown, HTML or text files there, or correct chunk.books")
     sections: list[Section] = []
     for path in paths:
         reader = _READERS.get(path.suffix.lower())
         if reader is None:
-            raise CqaError(f"{path} is none of {', '.join(_READERS)}: convert it to one of them or take it out of {folder}")
+            raise EsiError(f"{path} is none of {', '.join(_READERS)}: convert it to one of them or take it out of {folder}")
         found = [section for section in reader(path, path.relative_to(folder).as_posix()) if section.text]
         if not found:
-            raise CqaError(f"{path} holds no text: take it out of {folder} or replace it")
+            raise EsiError(f"{path} holds no text: take it out of {folder} or replace it")
         sections += found
     return sections
 
@@ -62,7 +62,7 @@ def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise CqaError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8") from None
+        raise EsiError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8") from None
 
 
 def _under_headings(book: str, blocks: Iterable[_Heading | str]) -> list[Section]:
@@ -185,13 +185,13 @@ def _read_pdf(path: Path, book: str) -> list[Section]:
     try:
         reader = PdfReader(path)
         if reader.is_encrypted and not reader.decrypt(""):
-            raise CqaError(f"{path} is locked with a password: put an unlocked copy there (qpdf --decrypt)")
+            raise EsiError(f"{path} is locked with a password: put an unlocked copy there (qpdf --decrypt)")
         texts = [page.extract_text() for page in reader.pages]
         headings = _page_headings(reader)
     except PyPdfError as error:
-        raise CqaError(f"{path} cannot be read as PDF ({error}): replace it by a whole copy") from None
+        raise EsiError(f"{path} cannot be read as PDF ({error}): replace it by a whole copy") from None
     if not any(text.strip() for text in texts):
-        raise CqaError(
+        raise EsiError(
             f"{path} is a scan without text ({len(texts)} pages): run text recognition on it first, for instance ocrmypdf"
         )
     sections = []

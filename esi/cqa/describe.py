@@ -13,9 +13,9 @@ from tqdm import tqdm
 from esi.cqa.answer_cache import AnswerCache
 from esi.cqa.description import Description, Question, Writer
 from esi.cqa.embedding import encoder_name, encoder_of
-from esi.cqa.errors import CqaError
 from esi.cqa.extractive import ExtractiveWriter
 from esi.cqa.retrieval import retrieve
+from esi.errors import EsiError
 from esi.files import cache_folder
 from esi.params import Describe, Embed
 
@@ -24,13 +24,13 @@ def findings(statements: pa.Table) -> list[str]:
     """The statements that get a description, the commonest first: findings; nothing on lead quality or administration.
 
     Raises:
-        CqaError: a statement stands there twice.
+        EsiError: a statement stands there twice.
     """
     rows = [row for row in statements.select(["statement", "kind", "count"]).to_pylist() if row["kind"] == "finding"]
     names = [row["statement"] for row in sorted(rows, key=lambda row: (-row["count"], row["statement"]))]
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
-        raise CqaError(f"data/statements.parquet names {twice[0]!r} more than once: run the stage statements again")
+        raise EsiError(f"data/statements.parquet names {twice[0]!r} more than once: run the stage statements again")
     return names
 
 

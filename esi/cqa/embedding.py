@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from esi.cqa.errors import CqaError
+from esi.errors import EsiError
 from esi.packaged import bert_source
 from esi.params import Embed
 
@@ -36,7 +36,7 @@ def encoder_name(settings: Embed) -> str:
 def _unit(vectors_ND: Vectors) -> Vectors:
     norms_N1 = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
     if not np.isfinite(norms_N1).all() or (norms_N1 == 0).any():
-        raise CqaError("the encoder gave a vector that is zero or not finite: check embed.model")
+        raise EsiError("the encoder gave a vector that is zero or not finite: check embed.model")
     return (vectors_ND / norms_N1).astype(np.float32)
 
 
@@ -57,12 +57,12 @@ def _encode_locally(texts: Sequence[str], model: str, batch_size: int) -> Vector
         bert = AutoModel.from_pretrained(source, local_files_only=offline).eval()
     except (OSError, ValueError) as error:  # the library raises the one or the other for the same faults
         reason = str(error).splitlines()[0]
-        raise CqaError(f"embed.model {model!r} cannot be loaded ({reason}): use packaged or a folder") from None
+        raise EsiError(f"embed.model {model!r} cannot be loaded ({reason}): use packaged or a folder") from None
     lengths = [len(tokenizer(text)["input_ids"]) for text in texts]
     longest = max(lengths, default=0)
     if longest > bert.config.max_position_embeddings:
         limit = bert.config.max_position_embeddings
-        raise CqaError(f"a text has {longest} tokens of the encoder, which reads {limit}: lower chunk.max_tokens")
+        raise EsiError(f"a text has {longest} tokens of the encoder, which reads {limit}: lower chunk.max_tokens")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     order = sorted(range(len(texts)), key=lambda number: lengths[number])  # texts of one length together: less padding
@@ -93,9 +93,9 @@ def _encode_by_endpoint(texts: Sequence[str], settings: Embed) -> Vectors:
         try:
             answer = client.embeddings.create(model=settings.model, input=batch, encoding_format="float")
         except openai.OpenAIError as error:
-            raise CqaError(f"the embedding endpoint {client.base_url} failed: {error}") from None
+            raise EsiError(f"the embedding endpoint {client.base_url} failed: {error}") from None
         by_index = {item.index: item.embedding for item in answer.data}
         if set(by_index) != set(range(len(batch))):
-            raise CqaError(f"the embedding endpoint {client.base_url} gave {len(by_index)} vectors for {len(batch)} texts")
+            raise EsiError(f"the embedding endpoint {client.base_url} gave {len(by_index)} vectors for {len(batch)} texts")
         rows += [by_index[index] for index in range(len(batch))]
     return np.asarray(rows, dtype=np.float32)

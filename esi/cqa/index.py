@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from esi.cqa.embedding import Encoder, Vectors
-from esi.cqa.errors import CqaError
+from esi.errors import EsiError
 
 _ENCODER = b"encoder"  # key in the table's metadata
 
@@ -40,8 +40,8 @@ def check_encoder(index: pa.Table, name: str) -> None:
     """Refuse an index that another encoder made than the one that embeds the queries.
 
     Raises:
-        CqaError: it names both.
+        EsiError: it names both.
     """
     made_by = (index.schema.metadata or {}).get(_ENCODER, b"unknown").decode()
     if made_by != name:
-        raise CqaError(f"the index was embedded by {made_by}, the queries would be by {name}: run the stage embed again")
+        raise EsiError(f"the index was embedded by {made_by}, the queries would be by {name}: run the stage embed again")

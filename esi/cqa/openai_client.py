@@ -6,7 +6,7 @@ import os
 
 import openai
 
-from esi.cqa.errors import CqaError
+from esi.errors import EsiError
 
 OPENAI_URL = "https://api.openai.com/v1"  # named, so that OPENAI_BASE_URL cannot redirect a run behind params.yaml's back
 
@@ -22,11 +22,11 @@ def connect(section: str, base_url: str | None, timeout_s: float, max_retries: i
         base_url: None for OpenAI itself.
 
     Raises:
-        CqaError: OpenAI is meant and OPENAI_API_KEY is not set. Endpoints of one's own need none.
+        EsiError: OpenAI is meant and OPENAI_API_KEY is not set. Endpoints of one's own need none.
     """
     key = os.environ.get("OPENAI_API_KEY")
     if not key and base_url is None:
-        raise CqaError(
+        raise EsiError(
             f"{section}.provider is openai and OPENAI_API_KEY is not set: export the key, "
             f"or set {section}.base_url to a server of your own"
         )

@@ -14,10 +14,10 @@ import openai
 from esi.cqa.answer_cache import AnswerCache
 from esi.cqa.answers import fault, tidy
 from esi.cqa.description import Description, Question
-from esi.cqa.errors import CqaError
 from esi.cqa.extractive import ExtractiveWriter
 from esi.cqa.index import embedded_text
 from esi.cqa.openai_client import connect
+from esi.errors import EsiError
 from esi.files import json_hash
 from esi.params import Describe
 
@@ -47,7 +47,7 @@ class OpenAIWriter:
         """Ask, check, ask again with the reason for the rejection, and in the end fall back on the passages' own sentences.
 
         Raises:
-            CqaError: the endpoint refuses (key, model name, quota) or stays unreachable after all retries.
+            EsiError: the endpoint refuses (key, model name, quota) or stays unreachable after all retries.
         """
         messages = first_messages(question)
         prompt_hash = json_hash({"messages": messages})
@@ -95,12 +95,12 @@ class OpenAIWriter:
                 max_tokens=self._settings.max_tokens,
             )
         except openai.OpenAIError as error:
-            raise CqaError(
+            raise EsiError(
                 f"the endpoint {self._client.base_url} gave no answer for {statement!r} ({error}): "
                 "answers so far are kept; correct describe.* or OPENAI_API_KEY and run the stage again"
             ) from None
         if not completion.choices:
-            raise CqaError(f"the endpoint {self._client.base_url} sent no choices for {statement!r}: is it a chat model?")
+            raise EsiError(f"the endpoint {self._client.base_url} sent no choices for {statement!r}: is it a chat model?")
         choice, usage = completion.choices[0], completion.usage
         return {
             "text": choice.message.content or "",

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from esi.cqa.embedding import Encoder
-from esi.cqa.errors import CqaError
 from esi.cqa.index import check_encoder, vectors_of
 from esi.cqa.sentences import word_overlap
+from esi.errors import EsiError
 from esi.files import cache_folder, file_hash
 
 POOL = 200  # candidates from Chroma for each question
@@ -52,7 +52,7 @@ def retrieve(
         top_k: passages a question; fewer where the index has fewer.
 
     Raises:
-        CqaError: another encoder made the index, or its vectors have another length.
+        EsiError: another encoder made the index, or its vectors have another length.
     """
     if not questions:
         return {}
@@ -61,7 +61,7 @@ def retrieve(
     vectors_QD = encode(list(questions.values()))
     dimensions = len(index["vector"][0])
     if vectors_QD.shape[1] != dimensions:
-        raise CqaError(f"questions have {vectors_QD.shape[1]} dimensions, the index {dimensions}: run the stage embed again")
+        raise EsiError(f"questions have {vectors_QD.shape[1]} dimensions, the index {dimensions}: run the stage embed again")
     names = [field.name for field in fields(Passage) if field.name in index.schema.names]
     chunks = index.select(names).to_pylist()
     places = {chunk["chunk_id"]: place for place, chunk in enumerate(chunks)}

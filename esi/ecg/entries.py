@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from esi.errors import EsiError
 
-class ReleaseError(ValueError):
+
+class ReleaseError(EsiError):
     """A data set is not where or what it should be; the message says what to download and where to put it."""
 
 

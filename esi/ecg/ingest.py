@@ -21,6 +21,7 @@ from esi.ecg.leads import LEADS, SAMPLES
 from esi.ecg.readers import challenge, mimic, ptbxl
 from esi.ecg.standard import StandardEcg, standardise
 from esi.ecg.wfdb_files import RecordError, read_signals
+from esi.errors import EsiError
 from esi.files import write_table
 from esi.params import Ingest
 
@@ -170,11 +171,11 @@ def table_paths(folder: Path) -> list[Path]:
     """The part files of an ingested data set, in order.
 
     Raises:
-        FileNotFoundError: there is none.
+        EsiError: there is none.
     """
     paths = sorted(folder.glob("part-*.parquet"))
     if not paths:
-        raise FileNotFoundError(f"{folder} holds no part-*.parquet: run `dvc repro ingest`")
+        raise EsiError(f"{folder} holds no part-*.parquet: run `dvc repro ingest@{folder.name}`")
     return paths
 
 

@@ -12,6 +12,7 @@ import polars as pl
 import torch
 
 from esi.ecg.ingest import table_paths
+from esi.errors import EsiError
 from esi.evaluate.encode import Encoded, encode
 from esi.evaluate.metrics import MacroAuroc, macro_auroc
 from esi.evaluate.tasks import Task
@@ -35,6 +36,7 @@ class Benchmark:
         """ecg_folder: data/ecg, with a folder a data set."""
         self.task = task
         self.settings = settings
+        self._signal = signal
         self._folder = ecg_folder / task.dataset
         self._store: SignalStore = open_store(self._folder, signal)
 
@@ -45,14 +47,14 @@ class Benchmark:
         statement, say, is not a negative of every diagnosis but one that nobody diagnosed.
 
         Raises:
-            ValueError: no record is left.
+            EsiError: no record is left.
         """
         table = pl.scan_parquet(table_paths(self._folder)).filter(pl.col("split") == name)
         rows = table.select("record_id", "subject_id", "codes").collect()
         labels_NK = self.task.labels(rows["codes"].to_list())
         labelled = np.asarray([record.any() for record in labels_NK], dtype=bool)
         if not labelled.any():
-            raise ValueError(
+            raise EsiError(
                 f"{self.task.dataset} has no {name} record with a label of {self.task.name}: "
                 f"give ingest.{self.task.dataset}.folds.{name} another fold in params.yaml"
             )
@@ -60,7 +62,17 @@ class Benchmark:
         return Split(rows["record_id"].to_list(), rows["subject_id"].to_list(), labels_NK[labelled])
 
     def encode(self, model: ESI, key: str, split: Split) -> Encoded:
-        """The split's records through a model of `encoders`."""
+        """The split's records through a model of `encoders`.
+
+        Raises:
+            EsiError: the model was trained on signals of another rate or filter.
+        """
+        trained, given = model.config.signal, self._signal
+        if trained != given:
+            raise EsiError(
+                f"the model was trained at {trained.rate} Hz with a high-pass of {trained.highpass_hz} Hz, but signal.rate is "
+                f"{given.rate} and signal.highpass_hz {given.highpass_hz} in params.yaml: set them back or pretrain anew"
+            )
         return encode(model, key, self._store, split.records, self.settings.batch_size)
 
     def auroc(self, split: Split, scores_NK: np.ndarray) -> MacroAuroc:

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from esi.errors import EsiError
 from esi.evaluate.metrics import auroc
 
 MAX_ITERATIONS = 2000
@@ -59,5 +60,5 @@ def _macro(labels_NK: np.ndarray, scores_NK: np.ndarray) -> float:
     once = np.ones((1, len(labels_NK)))
     by_class = np.array([auroc(labels_NK[:, k], scores_NK[:, k], once)[0] for k in range(labels_NK.shape[1])])
     if np.isnan(by_class).all():
-        raise ValueError("no class has both positive and negative validation records: use a larger validation fold")
+        raise EsiError("no class has both positive and negative validation records: use a larger validation fold")
     return float(np.nanmean(by_class))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from esi.errors import EsiError
+
 RESAMPLES_AT_ONCE = 100  # bounds memory at 100 x N x 8 bytes a class
 
 
@@ -56,15 +58,15 @@ def macro_auroc(
         labels_NK: bool. scores_NK: float. classes: K names. subjects: N subject ids. resamples, seed: of the bootstrap.
 
     Raises:
-        ValueError: no class has both positives and negatives, or a score is not finite.
+        EsiError: no class has both positives and negatives, or a score is not finite.
     """
     if not np.isfinite(scores_NK).all():
-        raise ValueError(f"{int((~np.isfinite(scores_NK)).sum())} of {scores_NK.size} scores are not finite")
+        raise EsiError(f"{int((~np.isfinite(scores_NK)).sum())} of {scores_NK.size} scores are not finite")
     once = np.ones((1, len(labels_NK)))
     point_K = np.array([auroc(labels_NK[:, k], scores_NK[:, k], once)[0] for k in range(len(classes))])
     defined = np.flatnonzero(~np.isnan(point_K))
     if not len(defined):
-        raise ValueError(f"none of the classes {classes} has both positive and negative records among {len(labels_NK)}")
+        raise EsiError(f"none of the classes {classes} has both positive and negative records among {len(labels_NK)}")
     _, subject_N = np.unique(subjects, return_inverse=True)
     n_subjects = int(subject_N.max()) + 1
     random = np.random.default_rng(seed)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from esi.ecg.reference import ScpStatement, cpsc_classes, scp_statements
+from esi.errors import EsiError
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,9 @@ def task_by_name(name: str) -> Task:
     """The task of a full name.
 
     Raises:
-        ValueError: there is no such task; the message lists those that are.
+        EsiError: there is no such task; the message lists those that are.
     """
     known = tasks()
     if name not in known:
-        raise ValueError(f"there is no task {name!r}: choose one of {sorted(known)}")
+        raise EsiError(f"there is no task {name!r}: choose one of {sorted(known)}")
     return known[name]

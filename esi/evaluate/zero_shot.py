@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from esi.ecg.statements import normalise
+from esi.errors import EsiError
 from esi.evaluate.tasks import Task, TaskClass
 from esi.model.esi import ESI
 from esi.pairs.text import findings_sentence
@@ -27,14 +28,14 @@ def class_prompts(item: TaskClass, kinds: Sequence[str], descriptions: Mapping[s
         item: the class. kinds: "findings", "descriptions" or both. descriptions: by normalised statement.
 
     Raises:
-        ValueError: no prompt is left, for none of the class's statements has a description.
+        EsiError: no prompt is left, for none of the class's statements has a description.
     """
     names = [normalise(statement) for statement in item.statements]
     prompts = [findings_sentence([name]) for name in names] if "findings" in kinds else []
     if "descriptions" in kinds:
         prompts += [descriptions[name] for name in names if name in descriptions]
     if not prompts:
-        raise ValueError(
+        raise EsiError(
             f"class {item.name}: none of {names} has a description: "
             "add findings to zero_shot.prompts, or run describe on its data set"
         )
@@ -50,8 +51,8 @@ def class_embeddings(model: ESI, task: Task, kinds: Sequence[str], descriptions:
 def zero_shot_scores(z_NE: np.ndarray, prompts: Sequence[np.ndarray]) -> np.ndarray:
     """Scores [N, K]: the cosine to each class's mean prompt, as CLIP ensembles prompts (Radford et al. 2021, 3.1.4).
 
-    Chosen on validation folds: macro AUROC 0.848 (PTB-XL subset) and 0.936 (simulated) against 0.814 and 0.905 for the cosine to
-    the nearest prompt.
+    Chosen on validation folds: macro AUROC 0.848 (PTB-XL subset) and 0.936 (simulated) against 0.814 and 0.905 for the cosine
+    to the nearest prompt.
     """
     means_KE = np.stack([prompt_PE.mean(axis=0) for prompt_PE in prompts])
     return z_NE @ (means_KE / np.linalg.norm(means_KE, axis=1, keepdims=True)).T

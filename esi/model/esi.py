@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from esi import files, params
+from esi.errors import EsiError
 from esi.model.caption_decoder import CaptionDecoder
 from esi.model.convnext1d import SIZES, ConvNeXt1d
 from esi.model.text_tower import TextTower
@@ -27,7 +28,7 @@ from esi.model.text_tower import TextTower
 CONFIG, WEIGHTS, TEXT = "config.json", "model.safetensors", "text"
 
 
-class ExportError(ValueError):
+class ExportError(EsiError):
     """A model folder is incomplete or does not fit its own config."""
 
 

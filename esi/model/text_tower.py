@@ -16,13 +16,14 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from esi.errors import EsiError
 from esi.packaged import bert_source
 
 # A fast tokenizer raises "Already borrowed" when two threads use it: validation and the thread that makes the next batch.
 _TOKENIZING = threading.Lock()
 
 
-class TextTowerError(ValueError):
+class TextTowerError(EsiError):
     """A text tower cannot be loaded, or does not fit its settings."""
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from esi.ecg.ingest import table_paths
+from esi.errors import EsiError
 from esi.pairs.text import CountTokens, compose
 from esi.params import Pairs
 
@@ -32,7 +33,7 @@ SCHEMA = pa.schema(
 HELD_OUT = ("validation", "test")  # the splits that evaluation reads
 
 
-class LeakError(ValueError):
+class LeakError(EsiError):
     """A record, subject or signal that an evaluation reads is among the pretraining pairs."""
 
 
@@ -77,7 +78,7 @@ def build_pairs(
                 | vars(text)
             )
     if not rows:
-        raise ValueError(
+        raise EsiError(
             f"no record of {settings.sets} has a train fold and a finding: check ingest folds and pairs.sets in params.yaml"
         )
     pairs = pl.from_dicts(rows, schema_overrides={"truncated": pl.Boolean})

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from esi import files, params
+from esi.errors import EsiError
 from esi.model.esi import ESI, Config
 from esi.pretrain import sampler
 from esi.pretrain.batches import Batches, KnownTexts, ahead, all_texts
@@ -27,7 +28,7 @@ LEADS = 12
 LOSSES = ("loss", "loss_con", "loss_cap")
 
 
-class TrainingError(RuntimeError):
+class TrainingError(EsiError):
     """The run cannot go on."""
 
 

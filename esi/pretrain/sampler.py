@@ -7,6 +7,8 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from esi.errors import EsiError
+
 
 def steps_per_epoch(n: int, batch_size: int) -> int:
     """Whole batches in n pairs; a batch that is not full is dropped, unless it is the only one."""
@@ -33,7 +35,7 @@ def batch_rows(n: int, batch_size: int, seed: int, epoch: int, step: int, rank: 
         raise ValueError(f"step {step} is beyond the epoch: {n} pairs in batches of {batch_size} are {steps} steps")
     size = min(batch_size, n - n % world)
     if size == 0:
-        raise ValueError(f"{n} pairs cannot be shared by {world} processes: give more pairs or fewer processes")
+        raise EsiError(f"{n} pairs cannot be shared by {world} processes: give more pairs or fewer processes")
     share = size // world
     start = step * size + rank * share
     return torch.from_numpy(_order(n, seed, epoch)[start : start + share].copy())

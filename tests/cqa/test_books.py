@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from pypdf import PdfReader, PdfWriter
 
 from esi.cqa.books import Section, read_books
-from esi.cqa.errors import CqaError
+from esi.errors import EsiError
 
 HANDBOOK = Path(__file__).parents[2] / "data" / "textbooks"
 
@@ -65,7 +65,7 @@ def test_pdf_pages_and_bookmarks(tmp_path: Path) -> None:
 
 def test_unreadable_books_are_one_sentence(tmp_path: Path) -> None:
     def message() -> str:
-        with pytest.raises(CqaError) as caught:
+        with pytest.raises(EsiError) as caught:
             read_books(tmp_path)
         return str(caught.value)
 

@@ -16,8 +16,8 @@ import stages.chunk
 import stages.describe
 import stages.embed
 from esi.cqa.description import SCHEMA
-from esi.cqa.errors import CqaError
 from esi.cqa.sentences import content_words
+from esi.errors import EsiError
 from esi.files import file_hash, write_table
 
 ROOT = Path(__file__).parents[2]
@@ -123,5 +123,5 @@ def test_a_statement_that_stands_there_twice_is_refused(project: Path) -> None:
     write_table("data/statements.parquet", pa.Table.from_pylist(rows))
     stages.chunk.main()
     stages.embed.main()
-    with pytest.raises(CqaError, match="names 'AFIB' more than once"):
+    with pytest.raises(EsiError, match="names 'AFIB' more than once"):
         stages.describe.main()

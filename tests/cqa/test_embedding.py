@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from esi.cqa.embedding import encoder_of
-from esi.cqa.errors import CqaError
+from esi.errors import EsiError
 from esi.packaged import bert_source
 from esi.params import Embed
 from tests.cqa.fake_openai import fake_openai
@@ -41,9 +41,9 @@ def test_local_vectors_equal_mean_pooling_of_each_text_alone() -> None:
 
 
 def test_local_errors_are_sentences(tmp_path: Path) -> None:
-    with pytest.raises(CqaError, match=r"embed\.model .* cannot be loaded"):
+    with pytest.raises(EsiError, match=r"embed\.model .* cannot be loaded"):
         encoder_of(local(2, str(tmp_path)))(["x"])
-    with pytest.raises(CqaError, match="has 602 tokens of the encoder, which reads 512: lower chunk.max_tokens"):
+    with pytest.raises(EsiError, match="has 602 tokens of the encoder, which reads 512: lower chunk.max_tokens"):
         encoder_of(local(2))(["wave " * 600])
 
 
@@ -68,7 +68,7 @@ def test_endpoint_vectors_are_matched_by_index_and_sent_in_batches() -> None:
 def test_openai_without_a_key_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     settings = Embed(provider="openai", model="m", base_url=None, batch_size=2)
-    with pytest.raises(CqaError, match=r"embed\.provider is openai and OPENAI_API_KEY is not set"):
+    with pytest.raises(EsiError, match=r"embed\.provider is openai and OPENAI_API_KEY is not set"):
         encoder_of(settings)(["a"])
 
 

@@ -13,9 +13,9 @@ import pytest
 from esi.cqa.answer_cache import AnswerCache
 from esi.cqa.describe import figures, write_all, writer_of
 from esi.cqa.description import Description, Question
-from esi.cqa.errors import CqaError
 from esi.cqa.openai_writer import RETRY_PROMPT, SYSTEM_PROMPT
 from esi.cqa.retrieval import Passage
+from esi.errors import EsiError
 from esi.params import Describe
 from tests.cqa.fake_openai import completion, fake_openai
 
@@ -154,14 +154,14 @@ def test_a_refused_key_stops_the_run_with_a_sentence_and_keeps_what_was_paid(own
 
     with fake_openai(reply) as server:
         writer = writer_of(settings(server.base_url, concurrency=1))
-        with pytest.raises(CqaError, match=r"gave no answer for 'finding number 11' .*wrong key.*: answers so far are kept"):
+        with pytest.raises(EsiError, match=r"gave no answer for 'finding number 11' .*wrong key.*: answers so far are kept"):
             write_all([question(name) for name in STATEMENTS], writer)
         assert len(server.requests) == len(STATEMENTS)  # a refused key is not retried
     assert len(list((own_cache / "answers").rglob("*.json"))) == len(STATEMENTS) - 1
 
 
 def test_keys_come_from_the_environment_and_are_written_nowhere(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(CqaError, match="describe.provider is openai and OPENAI_API_KEY is not set"):
+    with pytest.raises(EsiError, match="describe.provider is openai and OPENAI_API_KEY is not set"):
         writer_of(settings(None))
     with fake_openai(lambda path, body: completion(answer_to(body))) as server:
         write_all([question("one")], writer_of(settings(server.base_url)))  # a server of one's own needs no key

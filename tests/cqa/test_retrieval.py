@@ -14,10 +14,10 @@ import pytest
 from esi.cqa.books import Section, read_books
 from esi.cqa.chunks import chunk_table, entry_of
 from esi.cqa.embedding import Vectors, encoder_name, encoder_of
-from esi.cqa.errors import CqaError
 from esi.cqa.extractive import choose_sentences
 from esi.cqa.index import index_table, vectors_of
 from esi.cqa.retrieval import retrieve
+from esi.errors import EsiError
 from esi.files import file_hash, write_table
 from esi.params import Embed
 from tests.cqa.scp_entries import SCP_ENTRIES, WORDINGS
@@ -73,9 +73,9 @@ def test_more_passages_than_there_are_and_no_questions(tmp_path: Path) -> None:
 
 def test_another_encoder_is_refused(tmp_path: Path) -> None:
     index_of(2, tmp_path / "index.parquet")
-    with pytest.raises(CqaError, match=r"embedded by local/test, the queries would be by openai/m"):
+    with pytest.raises(EsiError, match=r"embedded by local/test, the queries would be by openai/m"):
         retrieve(tmp_path / "index.parquet", {"k": "y"}, encode, "openai/m", 1)
-    with pytest.raises(CqaError, match="5 dimensions, the index 8"):
+    with pytest.raises(EsiError, match="5 dimensions, the index 8"):
         retrieve(tmp_path / "index.parquet", {"k": "y"}, lambda texts: np.ones((len(texts), 5), np.float32), "local/test", 1)
 
 

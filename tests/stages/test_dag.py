@@ -26,7 +26,13 @@ TINY: dict[str, Any] = {
     "evaluate.random_seeds": [0],
     "linear_probe.inverse_penalties": [0.01],
 }
-TRAINED = {"pretrain", "zero_shot@ptbxl-super", "zero_shot@icbeb-nine", "linear_probe@ptbxl-super", "linear_probe@icbeb-nine"}
+TRAINED = {
+    "pretrain",
+    "zero_shot@ptbxl-super",
+    "zero_shot@icbeb-nine",
+    "linear_probe@ptbxl-super",
+    "linear_probe@icbeb-nine",
+}
 EVALUATED = TRAINED - {"pretrain"}
 
 
@@ -35,7 +41,9 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        tracked = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True)
+        tracked = subprocess.run(
+            ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True
+        )
         for name in tracked.stdout.decode().split("\0"):
             if name and (ROOT / name).is_file() and not name.startswith("metrics/") and name != "dvc.lock":
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from esi.ecg.simulate import challenge, mimic, ptbxl
 from esi.ecg.simulate.batches import Batch, draw_batches, draw_owners
 from esi.ecg.simulate.priors import SetName
 from esi.ecg.simulate.subjects import Subjects, draw_subjects
+from esi.errors import EsiError
 from esi.files import replacing_folder
 
 Writer = Callable[[Path, Iterator[Batch], Subjects, np.random.Generator, Callable[[int], object]], Counter[str]]
@@ -39,18 +40,18 @@ def simulate_cohort(folder: Path, records: Mapping[SetName, int], seed: int) -> 
         and superclasses, SNOMED CT numbers; for "mimic" names of `conditions`).
 
     Raises:
-        ValueError: an unknown set or a number below 1.
+        EsiError: an unknown set or a number below 1.
     """
     unknown = sorted(set(records) - set(WRITERS))
     if unknown:
-        raise ValueError(f"simulate.records names {unknown}: the simulator writes {sorted(WRITERS)}")
+        raise EsiError(f"simulate.records names {unknown}: the simulator writes {sorted(WRITERS)}")
     metrics: dict[str, int | float] = {}
     with tqdm(total=sum(records.values()), unit="record", desc="simulate") as bar:
         for number, (name, writer) in enumerate(WRITERS.items()):
             if name not in records:
                 continue
             if records[name] < 1:
-                raise ValueError(f"simulate.records.{name} is {records[name]}: give 1 or more, or leave the set out")
+                raise EsiError(f"simulate.records.{name} is {records[name]}: give 1 or more, or leave the set out")
             signal_rng, text_rng = (np.random.default_rng([seed, number, part]) for part in range(2))
             owners = draw_owners(signal_rng, records[name], name)
             subjects = draw_subjects(signal_rng, int(owners[-1]) + 1, name)
