@@ -70,8 +70,8 @@ class Benchmark:
         trained, given = model.config.signal, self._signal
         if trained != given:
             raise EsiError(
-                f"the model was trained at {trained.rate} Hz with a high-pass of {trained.highpass_hz} Hz, but signal.rate is "
-                f"{given.rate} and signal.highpass_hz {given.highpass_hz} in params.yaml: set them back or pretrain anew"
+                f"the model was trained at {trained.rate} Hz with a high-pass of {trained.highpass_hz} Hz, but signal.rate "
+                f"is {given.rate} and signal.highpass_hz {given.highpass_hz} in params.yaml: set them back or pretrain anew"
             )
         return encode(model, key, self._store, split.records, self.settings.batch_size)
 

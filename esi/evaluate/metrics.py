@@ -76,7 +76,8 @@ def macro_auroc(
         weights_RS = random.multinomial(n_subjects, np.full(n_subjects, 1 / n_subjects), size=many)
         weights_RN = weights_RS[:, subject_N].astype(np.float64)
         by_class_KR = np.stack([auroc(labels_NK[:, k], scores_NK[:, k], weights_RN) for k in defined])
-        macros.append(np.nanmean(by_class_KR, axis=0))
+        usable = ~np.isnan(by_class_KR).all(axis=0)  # a tiny set's resample may hold one subject only
+        macros.append(np.nanmean(by_class_KR[:, usable], axis=0))
     low, high = np.quantile(np.concatenate(macros), [0.025, 0.975])
     return MacroAuroc(
         macro=float(point_K[defined].mean()),

@@ -51,8 +51,8 @@ def class_embeddings(model: ESI, task: Task, kinds: Sequence[str], descriptions:
 def zero_shot_scores(z_NE: np.ndarray, prompts: Sequence[np.ndarray]) -> np.ndarray:
     """Scores [N, K]: the cosine to each class's mean prompt, as CLIP ensembles prompts (Radford et al. 2021, 3.1.4).
 
-    Chosen on validation folds: macro AUROC 0.848 (PTB-XL subset) and 0.936 (simulated) against 0.814 and 0.905 for the cosine
-    to the nearest prompt.
+    Chosen on validation folds: macro AUROC 0.848 (PTB-XL subset) and 0.936 (simulated) against 0.814 and 0.905 for the
+    cosine to the nearest prompt.
     """
     means_KE = np.stack([prompt_PE.mean(axis=0) for prompt_PE in prompts])
     return z_NE @ (means_KE / np.linalg.norm(means_KE, axis=1, keepdims=True)).T

@@ -18,7 +18,7 @@ from esi.files import write_table
 from tests.model.mini import mini_esi
 
 SIGNAL = params.Signal(rate=100, highpass_hz=0.5)
-SETTINGS = params.Evaluate(batch_size=4, bootstrap=20, seed=0, random_seeds=[0, 1])
+SETTINGS = params.Evaluate(batch_size=4, bootstrap=20, seed=0, random_seeds=[1, 2])  # the mini model itself is drawn by 0
 CODES = [["NORM", "SR"], ["IMI"], ["SR"], ["CLBBB", "SR"], ["LVH"], ["NDT"], ["NORM"], ["AFIB", "ASMI"]]
 DESCRIPTIONS = {"normal ECG": "Normal P, QRS and T.", "inferior myocardial infarction": "Q waves in II, III and aVF."}
 
@@ -62,9 +62,9 @@ def test_controls_are_the_same_model_with_another_signal_encoder(benchmark: Benc
         encoded[name] = benchmark.encode(model, key, split)
         with torch.inference_mode():
             texts[name] = model.encode_text(["sinus rhythm"]).numpy()
-    assert list(encoded) == ["pretrained", "random 0", "random 1"]
-    np.testing.assert_array_equal(texts["pretrained"], texts["random 0"])
-    for one, other in (("pretrained", "random 0"), ("random 0", "random 1")):
+    assert list(encoded) == ["pretrained", "random 1", "random 2"]
+    np.testing.assert_array_equal(texts["pretrained"], texts["random 1"])
+    for one, other in (("pretrained", "random 1"), ("random 1", "random 2")):
         assert np.abs(encoded[one].z_NE - encoded[other].z_NE).max() > 0.01
     np.testing.assert_allclose(np.linalg.norm(encoded["pretrained"].z_NE, axis=1), 1, atol=1e-5)
 
@@ -100,9 +100,8 @@ def test_zero_shot_reads_the_space_after_the_projection(benchmark: Benchmark, tm
     prompts = class_embeddings(model, benchmark.task, ["findings"], {})
     scores = zero_shot_scores(benchmark.encode(model, key, split).z_NE, prompts)
     with torch.no_grad():
-        model.project_ecg.weight.copy_(
-            torch.randn(model.project_ecg.weight.shape, generator=torch.Generator().manual_seed(1))
-        )
+        torch.manual_seed(1)
+        model.project_ecg.reset_parameters()
     changed = zero_shot_scores(benchmark.encode(model, "another projection", split).z_NE, prompts)
     assert np.abs(scores - changed).max() > 0.01
     assert scores.shape == (7, 5)
@@ -121,10 +120,8 @@ def test_class_prompts_name_the_finding_and_nobody() -> None:
         assert len(prompts) >= len(item.statements)
         assert not any("year-old" in prompt or "male" in prompt.split() for prompt in prompts)
     normal = next(item for item in task.classes if item.name == "NORM")
-    assert class_prompts(normal, ["findings", "descriptions"], DESCRIPTIONS) == [
-        "Findings: normal ECG.",
-        "Normal P, QRS and T.",
-    ]
+    both = class_prompts(normal, ["findings", "descriptions"], DESCRIPTIONS)
+    assert both == ["Findings: normal ECG.", "Normal P, QRS and T."]
     conduction = next(item for item in task.classes if item.name == "CD")
     with pytest.raises(EsiError, match="class CD: none of .* has a description"):
         class_prompts(conduction, ["descriptions"], DESCRIPTIONS)
