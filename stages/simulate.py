@@ -1,17 +1,22 @@
-"""Draw the simulated cohort: `simulate` in params.yaml -> one folder a set, metrics/simulate.json."""
+"""Draw the simulated cohort: one folder a set, and how many records carry each label."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import polars as pl
+
+from esi import params
 from esi.ecg.simulate.cohort import simulate_cohort
 from esi.errors import run
-from esi.files import write_json
-from esi.params import load
+from esi.files import write_json, write_text
 
 
 def main() -> None:
-    params = load().simulate
-    metrics = simulate_cohort(params.folder, params.records, params.seed)
-    write_json("metrics/simulate.json", metrics)
+    settings = params.load().simulate
+    figures, labels = simulate_cohort(settings.folder, settings.records, settings.seed)
+    write_json("metrics/simulate.json", figures)
+    write_text(Path("metrics/simulate/labels.csv"), pl.DataFrame(labels, orient="row").write_csv())
 
 
 if __name__ == "__main__":

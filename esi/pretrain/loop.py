@@ -86,6 +86,8 @@ class _Run:
         self.accelerator = Accelerator()
         self.world, self.rank = self.accelerator.num_processes, self.accelerator.process_index
         self.device = self.accelerator.device
+        if self.device.type == "cpu":
+            use_all_cores()
         asked = int(os.environ.get("WORLD_SIZE", "1"))
         if asked != self.world:
             raise TrainingError(
@@ -273,6 +275,13 @@ class _Run:
         if self.accelerator.is_main_process:
             self.log.write(self.logs)
         return Result(self.model, self.log, metrics, self.checkpoint, self.accelerator.is_main_process)
+
+
+def use_all_cores() -> None:
+    """Share the machine's cores among its processes: `accelerate launch` leaves each one thread (OMP_NUM_THREADS=1)."""
+    if any(name.startswith("ACCELERATE_") for name in os.environ):
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        torch.set_num_threads(max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
 
 
 def multiplies_bf16_faster(device: torch.device) -> bool:

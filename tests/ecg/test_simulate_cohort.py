@@ -29,7 +29,7 @@ STANDARD = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5",
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, int | float]]:
     folder = tmp_path_factory.mktemp("cohort")
-    return folder, simulate_cohort(folder, RECORDS, seed=5)
+    return folder, simulate_cohort(folder, RECORDS, seed=5)[0]
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -169,10 +169,12 @@ def test_challenge_headers(cohort: tuple[Path, dict[str, int | float]]) -> None:
 def test_the_same_seed_gives_the_same_bytes_and_sets_do_not_depend_on_each_other(
     cohort: tuple[Path, dict[str, int | float]], tmp_path: Path
 ) -> None:
-    alone = simulate_cohort(tmp_path / "a", {"mimic": RECORDS["mimic"], "icbeb": RECORDS["icbeb"]}, seed=5)
+    figures, labels = simulate_cohort(tmp_path / "a", {"mimic": RECORDS["mimic"], "icbeb": RECORDS["icbeb"]}, seed=5)
     for name in ("mimic", "icbeb"):
         assert hashes(tmp_path / "a" / name) == hashes(cohort[0] / name)
-    assert alone == {key: value for key, value in cohort[1].items() if key.startswith(("mimic", "icbeb"))}
+    assert figures == {key: value for key, value in cohort[1].items() if key.startswith(("mimic", "icbeb"))}
+    assert {label.dataset for label in labels} == {"mimic", "icbeb"}
+    assert sum(label.records for label in labels if label.dataset == "icbeb") >= RECORDS["icbeb"]
     simulate_cohort(tmp_path / "b", {"icbeb": RECORDS["icbeb"]}, seed=6)
     assert hashes(tmp_path / "b" / "icbeb") != hashes(cohort[0] / "icbeb")
 

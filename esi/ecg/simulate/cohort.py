@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -17,6 +18,14 @@ from esi.errors import EsiError
 from esi.files import replacing_folder
 
 Writer = Callable[[Path, Iterator[Batch], Subjects, np.random.Generator, Callable[[int], object]], Counter[str]]
+
+
+class LabelCount(NamedTuple):
+    dataset: str
+    label: str
+    records: int
+
+
 WRITERS: dict[SetName, Writer] = {
     "ptbxl": ptbxl.write,
     "chapman": challenge.write_chapman,
@@ -25,7 +34,7 @@ WRITERS: dict[SetName, Writer] = {
 }
 
 
-def simulate_cohort(folder: Path, records: Mapping[SetName, int], seed: int) -> dict[str, int | float]:
+def simulate_cohort(folder: Path, records: Mapping[SetName, int], seed: int) -> tuple[dict[str, int], list[LabelCount]]:
     """Write the sets named in `records`, each to `folder`/<set>, whole or not at all.
 
     A set depends on the seed and its own size only. The same seed gives the same bytes on the same kind of processor.
@@ -36,8 +45,8 @@ def simulate_cohort(folder: Path, records: Mapping[SetName, int], seed: int) -> 
         seed: any integer from 0.
 
     Returns:
-        For each set `<set>_records`, `<set>_subjects` and, sorted, `<set>_count_<code>`: records that carry it (SCP codes
-        and superclasses, SNOMED CT numbers; for "mimic" names of `conditions`).
+        For each set `<set>_records` and `<set>_subjects`; and for each set and label, in order, the records that carry it
+        (labels are SCP codes and superclasses, SNOMED CT numbers; for "mimic" names of `conditions`).
 
     Raises:
         EsiError: an unknown set or a number below 1.
@@ -45,7 +54,8 @@ def simulate_cohort(folder: Path, records: Mapping[SetName, int], seed: int) -> 
     unknown = sorted(set(records) - set(WRITERS))
     if unknown:
         raise EsiError(f"simulate.records names {unknown}: the simulator writes {sorted(WRITERS)}")
-    metrics: dict[str, int | float] = {}
+    figures: dict[str, int] = {}
+    labels: list[LabelCount] = []
     with tqdm(total=sum(records.values()), unit="record", desc="simulate") as bar:
         for number, (name, writer) in enumerate(WRITERS.items()):
             if name not in records:
@@ -59,6 +69,6 @@ def simulate_cohort(folder: Path, records: Mapping[SetName, int], seed: int) -> 
             with replacing_folder(Path(folder) / name) as target:
                 batches = draw_batches(signal_rng, subjects, owners, name, seconds)
                 counts = writer(target, batches, subjects, text_rng, bar.update)
-            metrics |= {f"{name}_records": len(owners), f"{name}_subjects": len(subjects)}
-            metrics |= {f"{name}_count_{each}": counts[each] for each in sorted(counts)}
-    return metrics
+            figures |= {f"{name}_records": len(owners), f"{name}_subjects": len(subjects)}
+            labels += [LabelCount(name, label, counts[label]) for label in sorted(counts)]
+    return figures, labels
