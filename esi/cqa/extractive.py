@@ -10,11 +10,12 @@ from esi.cqa.answer_cache import AnswerCache
 from esi.cqa.books import HEADING_BORDER
 from esi.cqa.chunks import entry_of
 from esi.cqa.description import Description, Question
-from esi.cqa.retrieval import Passage
+from esi.cqa.retrieval import Passage, name_overlap
 from esi.cqa.sentences import content_words, split_sentences
 from esi.files import files_hash, json_hash
 
 PROVIDER = "extractive"
+MIN_FIT = 0.5  # an entry whose name shares fewer words with a statement is about something else ("sinus node dysfunction")
 _LEAD = re.compile(r"\b(I{1,3}|aV[RLF]|V[1-9])\b")
 _MEASURE = re.compile(r"\d\s*(ms|s|mV|mm|degrees|per minute|beats per minute)\b")
 _WAVE = re.compile(r"\b([PQRSTU]['’]? (wave|peak|axis)|(QRS|QS|rS|qR|RR|PP|PR|QT|ST|TP)\b|[PQT] waves|pause|spikes?|delta)")
@@ -50,8 +51,8 @@ def choose_sentences(statement: str, passages: Sequence[Passage], limit: int) ->
     One entry of a book speaks for the statement: passages under other headings are about its look-alikes. Within the entry,
     sections on criteria come before others, sentences that name a wave, a lead or a measure before those that do not,
     earlier ones before later ones. Where the passages have no headings (a PDF without bookmarks), all of them count as one
-    entry. An entry that shares no word with the statement is not about it, whatever its score: then there is no sentence,
-    which is better than another condition's.
+    entry. An entry whose names do not fit the statement is not about it, whatever its score: then there is no sentence, which
+    is better than another condition's.
     """
     if not passages:
         return []
@@ -59,8 +60,11 @@ def choose_sentences(statement: str, passages: Sequence[Passage], limit: int) ->
     own = sorted(
         (passage for passage in passages if entry_of(passage.heading) == entry), key=lambda passage: passage.position
     )
-    about = content_words(" ".join(text for passage in own for text in (*passage.names, passage.text)))
-    if not content_words(statement) & about:
+    if entry:
+        fits = max(name_overlap(statement, passage) for passage in own) > MIN_FIT
+    else:
+        fits = not content_words(statement).isdisjoint(content_words(" ".join(passage.text for passage in own)))
+    if not fits:
         return []
     scores: dict[str, float] = {}  # a sentence in the overlap of two chunks counts once
     for passage in own:

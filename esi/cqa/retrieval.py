@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from esi.cqa.embedding import Encoder
 from esi.cqa.index import check_encoder, vectors_of
-from esi.cqa.sentences import word_overlap
+from esi.cqa.sentences import name_fit
 from esi.errors import EsiError
 from esi.files import cache_folder, file_hash
 
@@ -89,8 +89,8 @@ def retrieve(
 
 
 def name_overlap(statement: str, passage: Passage) -> float:
-    """How far a statement shares its words with the best fitting name of the passage's entry, 0 to 1."""
-    return max((word_overlap(statement, name) for name in passage.names), default=0.0)
+    """How well the best fitting name of the passage's entry fits a statement, 0 to 1."""
+    return max((name_fit(statement, name) for name in passage.names), default=0.0)
 
 
 def _open_client(folder: Path) -> Any:

@@ -32,13 +32,28 @@ def content_words(text: str) -> set[str]:
     >>> sorted(content_words("1st degree AV block, ischemic T-waves"))
     ['av', 'block', 'degree', 'first', 'ischemi', 't']
     """
-    words = (_ORDINALS.get(word, word) for word in re.findall(r"[a-z0-9]+", text.lower()))
+    words = (_ORDINALS.get(word, word) for word in re.findall(r"[a-z0-9]+", text.lower().replace("aemi", "emi")))
     stems = (word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words)
     return {stem[:_STEM_LENGTH] for stem in stems if not _STOP_WORD.fullmatch(stem)}
 
 
-def word_overlap(first: str, second: str) -> float:
-    """How far two names share their content words, 0 to 1: twice the shared ones over all of both (Dice, 1945)."""
-    first_words, second_words = content_words(first), content_words(second)
-    total = len(first_words) + len(second_words)
-    return 2 * len(first_words & second_words) / total if total else 0.0
+def name_fit(statement: str, name: str) -> float:
+    """How well an entry's name fits a statement, 0 to 1: twice the shared content words over all of both (Dice, 1945).
+
+    A name that is of another side, chamber, degree or territory, or of one that the statement leaves open, does not fit at
+    all: right is not left, and atrial is not ventricular fibrillation, however many other words they share.
+
+    >>> name_fit("left bundle branch block", "right bundle branch block")
+    0.0
+    """
+    wanted, named = content_words(statement), content_words(name)
+    if (named & _TELLING) - wanted:
+        return 0.0
+    total = len(wanted) + len(named)
+    return 2 * len(wanted & named) / total if total else 0.0
+
+
+_TELLING = content_words(
+    "left right first second third atrial ventricular supraventricular sinus junctional anterior inferior lateral septal "
+    "posterior anteroseptal anterolateral inferolateral inferoposterior inferoposterolateral"
+)

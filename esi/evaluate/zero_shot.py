@@ -33,7 +33,7 @@ def class_prompts(item: TaskClass, kinds: Sequence[str], descriptions: Mapping[s
     names = [normalise(statement) for statement in item.statements]
     prompts = [findings_sentence([name]) for name in names] if "findings" in kinds else []
     if "descriptions" in kinds:
-        prompts += [descriptions[name] for name in names if name in descriptions]
+        prompts += [descriptions[name] for name in names if descriptions.get(name)]
     if not prompts:
         raise EsiError(
             f"class {item.name}: none of {names} has a description: "

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from esi.cqa.books import Section
 from esi.cqa.chunks import chunk_figures, chunk_table, count_tokens, split_text
-from esi.cqa.sentences import content_words, split_sentences, word_overlap
+from esi.cqa.sentences import content_words, name_fit, split_sentences
 
 TEXT = (
     "P waves are absent. The QRS complex lasts 0.12 s or more. ST segments fall in V5, e.g. by 0.1 mV. T waves are inverted."
@@ -99,6 +99,25 @@ def test_repeated_text_stays_once() -> None:
 
 def test_names_are_compared_by_their_content_words() -> None:
     assert content_words("complete LEFT bundle-branch blocks") == {"complet", "left", "bundle", "branch", "block"}
-    assert word_overlap("1st degree AV block", "First-degree AV block") == 1.0
-    assert word_overlap("ischemic in anterolateral leads", "Ischemia of the anterolateral wall") == pytest.approx(0.8)
-    assert word_overlap("in the ECG", "lead") == 0.0
+    assert name_fit("1st degree AV block", "First-degree AV block") == 1.0
+    assert name_fit("ischemic in anterolateral leads", "Ischemia of the anterolateral wall") == pytest.approx(0.8)
+    assert name_fit("in the ECG", "lead") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("left atrial hypertrophy", "right atrial hypertrophy"),
+        ("ventricular fibrillation", "atrial fibrillation"),
+        ("second degree AV block", "first degree AV block"),
+        ("AV block", "third-degree AV block"),  # left open by the statement
+        ("inferior ischemia", "lateral ischemia"),
+    ],
+)
+def test_another_side_chamber_degree_or_territory_does_not_fit_at_all(statement: str, name: str) -> None:
+    assert name_fit(statement, name) == 0.0
+
+
+def test_a_general_name_fits_a_special_statement() -> None:
+    assert name_fit("inferior T wave abnormality", "T-wave abnormality") > 0.5
+    assert name_fit("lateral ischaemia", "lateral ischemia") == 1.0
