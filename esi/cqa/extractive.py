@@ -51,8 +51,8 @@ def choose_sentences(statement: str, passages: Sequence[Passage], limit: int) ->
     One entry of a book speaks for the statement: passages under other headings are about its look-alikes. Within the entry,
     sections on criteria come before others, sentences that name a wave, a lead or a measure before those that do not,
     earlier ones before later ones. Where the passages have no headings (a PDF without bookmarks), all of them count as one
-    entry. An entry whose names do not fit the statement is not about it, whatever its score: then there is no sentence, which
-    is better than another condition's.
+    entry. An entry whose names do not fit the statement is not about it, whatever its score: then there is no sentence,
+    which is better than another condition's.
     """
     if not passages:
         return []

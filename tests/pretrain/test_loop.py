@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -174,3 +175,20 @@ def test_precisions(tmp_path: Path, own_cache: Path, precision: str) -> None:
     result = run(tmp_path, epochs=1, precision=precision)
     assert {part.dtype for part in result.model.parameters()} == {torch.float32}
     assert 0 < result.metrics["loss"] < 12
+
+
+def test_accelerate_launch_leaves_the_cores_to_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sets OMP_NUM_THREADS=1 where nobody chose, and a run on CPUs then took twice as long."""
+    before = torch.get_num_threads()
+    try:
+        monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
+        for name in [name for name in os.environ if name.startswith("ACCELERATE_")]:
+            monkeypatch.delenv(name)
+        loop.use_all_cores()
+        assert torch.get_num_threads() == before, "somebody else's choice stays"
+        monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+        loop.use_all_cores()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -11,19 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-NORMAL_SNOMED = "426783006"  # "sinus rhythm"; the Challenge writes it for CPSC2018's class "normal" too
+from esi.ecg.reference import cpsc_classes
 
-CPSC_CLASSES = {
-    "Normal": NORMAL_SNOMED,
-    "AF": "164889003",
-    "I-AVB": "270492004",
-    "LBBB": "164909002",
-    "RBBB": "59118001",
-    "PAC": "284470004",
-    "PVC": "164884008",
-    "STD": "429622005",
-    "STE": "164931005",
-}
+CPSC_CLASSES = {item.code: item.snomed for item in cpsc_classes().values()}
+NORMAL_SNOMED = CPSC_CLASSES["Normal"]  # "sinus rhythm"; the Challenge writes it for CPSC2018's class "normal" too
 
 ALWAYS = (100,)
 UNKNOWN = (0,)  # PTB-XL's own mark of form and rhythm statements: likelihood unknown
