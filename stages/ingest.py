@@ -13,9 +13,16 @@ from esi.files import replacing_folder, write_json
 
 def main(dataset: str) -> None:
     settings = params.load().ingest[dataset]
-    with replacing_folder(Path("data/ecg") / dataset) as folder:
+    out = Path("data/ecg") / dataset
+    with replacing_folder(out) as folder:
         figures = ingest(dataset, settings, folder)
     write_json(Path("metrics/ingest") / f"{dataset}.json", figures)
+    if figures["quarantined"]:
+        total = figures["records"] + figures["quarantined"]
+        print(
+            f"ingest {dataset}: {figures['quarantined']} of {total} records cannot be used: see {out}/quarantine.parquet",
+            file=sys.stderr,
+        )
 
 
 if __name__ == "__main__":
