@@ -35,7 +35,7 @@ class ExtractiveWriter:
 
     def write(self, question: Question) -> Description:
         """The description; its text is "" where the passages have no sentence on the statement's ECG."""
-        passages = [[passage.heading, passage.text] for passage in question.passages]
+        passages = [[passage.heading, passage.names, passage.text] for passage in question.passages]
         prompt = {"statement": question.statement, "passages": passages, "sentences": self._limit}
         request = {"provider": PROVIDER, "rules": self._rules, **prompt}
         answer, new = self._cache.get_or_ask(request, lambda: self._ask(question))

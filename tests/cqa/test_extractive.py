@@ -59,4 +59,8 @@ def test_the_answer_is_kept_until_its_passages_change(tmp_path: Path) -> None:
     assert first.provider == "extractive"
     edited = passage(CRITERIA.heading, "QRS lasts 130 ms.", 5)
     assert writer.write(Question("right bundle branch block", "How?", (edited, OTHER))).new
+    renamed = passage(
+        CRITERIA.heading, CRITERIA.text, 5, ["Right bundle branch block", "RBBB"]
+    )  # a synonym more: it may fit now
+    assert writer.write(Question("right bundle branch block", "How?", (renamed, OTHER))).new
     assert ExtractiveWriter(1, AnswerCache(tmp_path)).write(question).text == "QRS lasts 120 ms."
