@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from esi import files, params
+from esi.ecg.leads import LEADS
 from esi.errors import EsiError
 from esi.model.esi import ESI, Config
 from esi.pretrain import sampler
@@ -24,7 +25,6 @@ from esi.pretrain.objective import Objective, Weights
 from esi.pretrain.schedule import learning_rate
 from esi.pretrain.validate import validate
 
-LEADS = 12
 LOSSES = ("loss", "loss_con", "loss_cap")
 
 
@@ -99,7 +99,7 @@ class _Run:
         config = Config(
             signal=signal,
             model=model,
-            leads=LEADS,
+            leads=len(LEADS),
             max_tokens=max_tokens,
             contrastive=train.lambda_con > 0,
             captions=train.lambda_cap > 0,
