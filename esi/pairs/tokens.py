@@ -6,15 +6,24 @@ from functools import lru_cache
 
 from transformers import AutoTokenizer
 
+from esi.errors import EsiError
 from esi.packaged import bert_source
 from esi.pairs.text import CountTokens
 
 
 def token_counter(text_tower: str) -> CountTokens:
-    """A counter (special tokens included) for a tower by name, folder or hub id; sentences repeat, so it remembers
-    counts.
+    """A counter (special tokens included) for a tower by name, folder or hub id; sentences repeat, so it remembers counts.
+
+    Raises:
+        EsiError: there is no tokenizer of that name.
     """
-    tokenizer = AutoTokenizer.from_pretrained(bert_source(text_tower))
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(bert_source(text_tower))
+    except (OSError, ValueError) as error:
+        raise EsiError(
+            f"model.text_tower is {text_tower!r}, whose tokenizer cannot be loaded ({str(error).strip().splitlines()[0]}): "
+            "give 'packaged', a folder with a BERT and its tokenizer, or a hub id that is downloaded or reachable"
+        ) from None
 
     @lru_cache(maxsize=100_000)
     def count(text: str) -> int:
