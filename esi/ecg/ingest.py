@@ -85,13 +85,12 @@ def ingest(dataset: str, settings: Ingest, folder: Path) -> dict[str, Any]:
         raise ReleaseError(
             f"{settings.root}: record ids {repeated[:5]} stand there more than once: a record needs an id of its own"
         )
-    parts = range(0, len(entries), PART_RECORDS)
     quarantined: list[dict[str, str]] = []
     counts: Counter[str] = Counter()
     subjects = set()
     signals = _signals(entries, dataset)
     written = 0
-    for start in parts:
+    for start in range(0, len(entries), PART_RECORDS):
         rows = []
         for entry, fold in zip(entries[start : start + PART_RECORDS], folds[start : start + PART_RECORDS], strict=True):
             ecg = next(signals)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 RATE = 500  # samples a second
 SAMPLES = 5000  # a lead
-SECONDS = SAMPLES // RATE
 
 _BY_UPPER_NAME = {lead.upper(): lead for lead in LEADS}
 
