@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from esi.ecg.statements import normalise
+from esi.ecg.statements.wording import normalise
 from esi.errors import EsiError
 from esi.evaluate.tasks import Task, TaskClass
 from esi.model.esi import ESI

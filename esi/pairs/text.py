@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from esi.ecg.statements import kind_of, normalise
+from esi.ecg.statements.kinds import kind_of
+from esi.ecg.statements.wording import normalise
 
 CountTokens = Callable[[str], int]
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9(])")
@@ -38,9 +39,13 @@ def demographics(age: float | None, sex: str | None) -> str:
 
 
 def distinct_findings(statements: Sequence[str]) -> list[str]:
-    """The normalised statements on the heart, each once, in the record's order."""
-    unique = dict.fromkeys(normalise(text) for text in statements)
-    return [statement for statement in unique if statement and kind_of(statement) == "finding"]
+    """The canonical findings, each once, in the record's order, with the remarks that qualify them ("probable normal
+    variant"); nothing where there are remarks alone.
+    """
+    kinds = {statement: kind_of(statement) for statement in map(normalise, statements) if statement}
+    if "finding" not in kinds.values():
+        return []
+    return [statement for statement, kind in kinds.items() if kind in ("finding", "remark")]
 
 
 def findings_sentence(names: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from esi.cqa.embedding import Vectors, encoder_name, encoder_of
 from esi.cqa.extractive import choose_sentences
 from esi.cqa.index import index_table, vectors_of
 from esi.cqa.retrieval import retrieve
+from esi.ecg.statements.wording import normalise
 from esi.errors import EsiError
 from esi.files import file_hash, write_table
 from esi.params import Embed
@@ -94,6 +95,7 @@ def test_every_scp_statement_finds_its_own_entry_of_the_handbook(tmp_path: Path)
         descriptions = {row["code"]: row["description"] for row in csv.DictReader(file)}
     assert set(descriptions) == set(SCP_ENTRIES)
     wanted = {descriptions[code]: entry for code, entry in SCP_ENTRIES.items()} | WORDINGS
+    wanted |= {normalise(wording): entry for wording, entry in wanted.items()}  # the question that the pipeline asks
     questions = {statement: QUESTION.replace("{condition}", statement) for statement in wanted}
     found = retrieve(tmp_path / "index.parquet", questions, encoder_of(embed), encoder_name(embed), 2)
     wrong = {name: found[name][0].heading for name in wanted if entry_of(found[name][0].heading) != wanted[name]}

@@ -37,6 +37,12 @@ def test_a_long_text_says_something_of_each_finding() -> None:
     assert made.truncated
 
 
+def test_a_remark_stays_with_its_finding_and_is_nothing_alone() -> None:
+    made = compose(None, None, ["ST elevation", "Probable normal variant"], {}, words, 60)
+    assert made.findings == "Findings: ST elevation, probable normal variant."
+    assert compose(None, None, ["Probable normal variant", "Artifact in lead(s) V1"], {}, words, 60).findings == ""
+
+
 def test_findings_are_never_cut_in_the_middle() -> None:
     made = compose(63, "male", STATEMENTS, DESCRIPTIONS, words, 11)
     assert made.findings == "Findings: sinus rhythm, left ventricular hypertrophy."
