@@ -61,13 +61,68 @@ class Folds(Section):
         return "unused"
 
 
-class Ingest(Section):
-    format: Literal["ptbxl", "challenge", "mimic"]
+class Release(Section):
+    """What every data set of `ingest` has, whatever its format."""
+
     root: Path
     watch: str
-    rate: Literal[100, 500]
-    patients: Path | None
+    windows: Literal["first", "all"]
     folds: Folds
+
+
+class PtbxlRelease(Release):
+    format: Literal["ptbxl"]
+    rate: Literal[100, 500]
+
+
+class ChallengeRelease(Release):
+    format: Literal["challenge"]
+
+
+class MimicRelease(Release):
+    format: Literal["mimic"]
+    patients: Path | None
+
+
+class Cpsc2018Release(Release):
+    format: Literal["cpsc2018"]
+
+
+class LabelColumns(Section):
+    """Which column of a table of labels holds what; null for what it does not tell."""
+
+    record: str
+    labels: str
+    subject: str | None = None
+    age: str | None = None
+    sex: str | None = None
+    fold: str | None = None
+
+
+class WfdbFolder(Release):
+    format: Literal["wfdb-folder"]
+    table: Path
+    columns: LabelColumns
+    separator: str = Field(min_length=1)
+    labels_are: Literal["text", "scp", "snomed"]
+
+
+Ingest = Annotated[
+    PtbxlRelease | ChallengeRelease | MimicRelease | Cpsc2018Release | WfdbFolder, Field(discriminator="format")
+]
+
+
+class Quality(Section):
+    """What a record may show and still be used; null: whatever it shows."""
+
+    min_seconds: float = Field(ge=0.5, le=10)
+    max_flat_leads: int = Field(ge=0, le=12)
+    max_flat_fraction: Share | None
+    max_nonfinite: Share
+    max_clipped: Share
+    max_wander_uv: float | None = Field(gt=0)
+    max_mains_uv: float | None = Field(gt=0)
+    max_muscle_uv: float | None = Field(gt=0)
 
 
 class Statements(Section):
@@ -177,6 +232,7 @@ class Params(Section):
     signal: Signal
     simulate: Simulate
     ingest: dict[str, Ingest]
+    quality: Quality
     statements: Statements
     chunk: Chunk
     embed: Embed
@@ -209,7 +265,9 @@ def load(path: Path | str = "params.yaml") -> Params:
     except ValidationError as error:
         lines = []
         for problem in error.errors():
-            key = ".".join(str(part) for part in problem["loc"])
+            # pydantic puts the format that it chose behind `ingest.<set>`; the file has no such level
+            parts = [str(part) for part in problem["loc"]]
+            key = ".".join(parts[:2] + parts[3:] if parts[:1] == ["ingest"] and len(parts) > 3 else parts)
             if problem["type"] == "extra_forbidden":
                 lines.append(f"{path}: unknown parameter {key}: remove it or correct its name")
             elif problem["type"] == "missing":

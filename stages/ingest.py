@@ -12,15 +12,15 @@ from esi.files import replacing_folder, write_json
 
 
 def main(dataset: str) -> None:
-    settings = params.load().ingest[dataset]
+    settings = params.load()
     out = Path("data/ecg") / dataset
     with replacing_folder(out) as folder:
-        figures = ingest(dataset, settings, folder)
+        figures = ingest(dataset, settings.ingest[dataset], settings.quality, folder)
     write_json(Path("metrics/ingest") / f"{dataset}.json", figures)
     if figures["quarantined"]:
-        total = figures["records"] + figures["quarantined"]
         print(
-            f"ingest {dataset}: {figures['quarantined']} of {total} records cannot be used: see {out}/quarantine.parquet",
+            f"ingest {dataset}: {figures['quarantined']} ECGs cannot be used, beside {figures['records']} that can: "
+            f"see {out}/quarantine.parquet",
             file=sys.stderr,
         )
 

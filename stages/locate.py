@@ -10,18 +10,15 @@ import sys
 from pathlib import Path
 
 from esi import params
-from esi.ecg.ingest import list_entries
+from esi.ecg.releases import check_release
 from esi.errors import run
 from esi.files import write_json
 
 
 def main(dataset: str) -> None:
     settings = params.load().ingest[dataset]
-    entries = list_entries(settings)
-    write_json(
-        Path("data/located") / f"{dataset}.json",
-        {"root": str(settings.root), "format": settings.format, "records": len(entries)},
-    )
+    check_release(settings)
+    write_json(Path("data/located") / f"{dataset}.json", {"root": str(settings.root), "format": settings.format})
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ from esi.pairs.tokens import token_counter
 def main() -> None:
     settings = params.load()
     described = pl.read_parquet("data/descriptions.parquet", columns=["statement", "description"])
-    pairs, figures = build_pairs(
-        read_records(Path("data/ecg")), dict(described.iter_rows()), settings.pairs, token_counter(settings.model.text_tower)
-    )
+    records = read_records(Path("data/ecg"), settings.ingest)
+    count_tokens = token_counter(settings.model.text_tower)
+    pairs, figures = build_pairs(records, dict(described.iter_rows()), settings.pairs, count_tokens)
     write_table("data/pairs/pairs.parquet", pairs)
     write_json("metrics/pairs.json", figures)
 

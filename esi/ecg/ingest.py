@@ -1,185 +1,175 @@
-"""A public release in, Parquet tables of standard ECGs out; what cannot be used is listed with its reason."""
+"""A public release in, Parquet tables of standard ECGs out; what cannot be used is listed with its reason.
+
+The work goes in shards (esi/ecg/shards.py) on all cores. Finished shards lie in the machine-local cache until all are
+finished, so that a killed run goes on with those that are missing.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import os
-from collections import Counter
+import shutil
+import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
+import polars as pl
+import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from esi.ecg.entries import Entry, ReleaseError
+from esi.ecg.entries import ReleaseError
 from esi.ecg.folds import assign_folds
-from esi.ecg.leads import LEADS, SAMPLES
-from esi.ecg.readers import challenge, mimic, ptbxl
-from esi.ecg.standard import StandardEcg, standardise
-from esi.ecg.wfdb_files import RecordError, read_signals
+from esi.ecg.releases import list_entries
+from esi.ecg.shards import Shard, ShardFiles, write_shard
+from esi.ecg.tables import QUARANTINE_SCHEMA, table_paths
 from esi.errors import EsiError
-from esi.files import write_table
-from esi.params import Ingest
+from esi.files import cache_folder, content_hash, locked, write_table
+from esi.params import Ingest, Quality
 
-PART_RECORDS = 2048  # a part of 120 MB uncompressed: what one process holds at a time
-ROW_GROUP_RECORDS = 64
-SCHEMA = pa.schema(
-    [
-        ("dataset", pa.string()),
-        ("record_id", pa.string()),
-        ("subject_id", pa.string()),
-        ("age", pa.float32()),  # years
-        ("sex", pa.string()),  # female, male
-        ("fold", pa.int16()),
-        ("split", pa.string()),  # train, validation, test, unused
-        ("codes", pa.list_(pa.string())),
-        ("statements", pa.list_(pa.string())),
-        ("valid_samples", pa.int32()),
-        ("flat_leads", pa.int8()),
-        ("nonfinite", pa.float32()),
-        ("clipped", pa.float32()),
-        ("signal_hash", pa.string()),
-        ("signal", pa.binary(len(LEADS) * SAMPLES * 2)),  # [12, 5000] little-endian int16 microvolts at 500 Hz
-    ]
-)
-QUARANTINE_SCHEMA = pa.schema(
-    [("dataset", pa.string()), ("record_id", pa.string()), ("reason", pa.string()), ("message", pa.string())]
-)
+SHARD_RECORDS = 512
 
 
-def list_entries(settings: Ingest) -> list[Entry]:
-    """The records that a release's own tables name.
-
-    Raises:
-        ReleaseError: the release is missing or is not what its format says.
-    """
-    if settings.format == "ptbxl":
-        return ptbxl.entries(settings.root, settings.rate)
-    if settings.format == "mimic":
-        return mimic.entries(settings.root, settings.patients)
-    return challenge.entries(settings.root)
-
-
-def ingest(dataset: str, settings: Ingest, folder: Path) -> dict[str, Any]:
+def ingest(dataset: str, settings: Ingest, limits: Quality, folder: Path, workers: int | None = None) -> dict[str, Any]:
     """Read a whole release into `folder`: part-00000.parquet, ... and quarantine.parquet.
 
     Args:
         dataset: the name that the rows get.
         settings: format, place and folds of the release.
+        limits: what a record may show and still be used.
         folder: an existing folder, which receives the tables.
+        workers: processes; None for one a core.
 
     Returns:
         Plain figures for the metrics: records, subjects, splits, quarantine by reason.
 
     Raises:
         ReleaseError: the release is missing, or not one of its records can be used.
+        EsiError: the disk is full, or the system ended one of the processes.
     """
     entries = list_entries(settings)
-    folds = assign_folds(entries)
-    repeated = [record for record, count in Counter(entry.record_id for entry in entries).items() if count > 1]
-    if repeated:
+    if entries.is_empty():
+        raise ReleaseError(f"{settings.root}: its table lists no record: complete it")
+    _refuse_repeated(settings, entries["record_id"])
+    entries = entries.with_columns(fold=assign_folds(entries))
+    splits = {fold: settings.folds.split_of(fold) for fold in entries["fold"].unique()}
+    entries = entries.with_columns(split=pl.col("fold").replace_strict(splits, return_dtype=pl.String))
+    work = cache_folder("ingest", f"{dataset}-{content_hash(str(settings.root.resolve()))[:16]}")
+    with locked(work), _failures_as_sentences():
+        shards = [
+            Shard(dataset, settings.root, settings.windows == "all", limits, entries.slice(start, SHARD_RECORDS), work)
+            for start in range(0, entries.height, SHARD_RECORDS)
+        ]
+        written = list(_write_shards(shards, workers or os.cpu_count() or 1))
+        quarantine = pl.concat([pl.read_parquet(shard.quarantine) for shard in written])
+        usable = [shard.part for shard in written if pq.read_metadata(shard.part).num_rows]
+        if not usable:
+            raise ReleaseError(
+                f"{settings.root}: none of {entries.height} records can be used, for "
+                f"{dict(quarantine['reason'].value_counts(sort=True).iter_rows())}; first: {quarantine['message'][0]}"
+            )
+        for number, part in enumerate(usable):
+            shutil.move(part, folder / f"part-{number:05d}.parquet")
+        write_table(folder / "quarantine.parquet", quarantine.to_arrow().cast(QUARANTINE_SCHEMA))
+        shutil.rmtree(work)
+    return _figures(folder)
+
+
+def _refuse_repeated(settings: Ingest, ids: pl.Series) -> None:
+    """Two records of one id would be one wherever they are looked up; so would "A-w1" and the second window of "A"."""
+    repeated = ids.filter(ids.is_duplicated()).unique(maintain_order=True)
+    if settings.windows == "all":
+        windows = ids.filter(ids.str.contains(r"-w\d+$"))
+        repeated.extend(windows.filter(windows.str.replace(r"-w\d+$", "").is_in(ids.implode())))
+    if len(repeated):
         raise ReleaseError(
-            f"{settings.root}: record ids {repeated[:5]} stand there more than once: a record needs an id of its own"
+            f"{settings.root}: record ids {repeated[:5].to_list()} stand there more than once: give each record one"
         )
-    quarantined: list[dict[str, str]] = []
-    counts: Counter[str] = Counter()
-    subjects = set()
-    signals = _signals(entries, dataset)
-    written = 0
-    for start in range(0, len(entries), PART_RECORDS):
-        rows = []
-        for entry, fold in zip(entries[start : start + PART_RECORDS], folds[start : start + PART_RECORDS], strict=True):
-            ecg = next(signals)
-            if isinstance(ecg, RecordError):
-                quarantined.append(
-                    {"dataset": dataset, "record_id": entry.record_id, "reason": ecg.reason, "message": str(ecg)}
-                )
-                continue
-            rows.append(_row(dataset, entry, fold, settings.folds.split_of(fold), ecg))
-            counts[rows[-1]["split"]] += 1
-            subjects.add(entry.subject_id)
-        if rows:
-            write_table(folder / f"part-{written:05d}.parquet", pa.Table.from_pylist(rows, SCHEMA), ROW_GROUP_RECORDS)
-            written += 1
-    write_table(folder / "quarantine.parquet", pa.Table.from_pylist(quarantined, QUARANTINE_SCHEMA))
-    reasons = Counter(row["reason"] for row in quarantined)
-    if not written:
-        raise ReleaseError(
-            f"{settings.root}: none of {len(entries)} records can be used, for {dict(reasons)}; "
-            f"first: {quarantined[0]['message']}"
-        )
-    return {
-        "records": sum(counts.values()),
-        "subjects": len(subjects),
-        **{f"records_{split}": counts[split] for split in ("train", "validation", "test", "unused")},
-        "without_statements": sum(not entry.statements for entry in entries),
-        "quarantined": len(quarantined),
-        **{f"quarantined_{reason.replace(' ', '_').replace('-', '_')}": count for reason, count in sorted(reasons.items())},
-    }
 
 
-def _row(dataset: str, entry: Entry, fold: int, split: str, ecg: StandardEcg) -> dict[str, Any]:
-    signal = ecg.microvolts.astype("<i2").tobytes()
-    return {
-        "dataset": dataset,
-        "record_id": entry.record_id,
-        "subject_id": entry.subject_id,
-        "age": entry.age,
-        "sex": entry.sex,
-        "fold": fold,
-        "split": split,
-        "codes": list(entry.codes),
-        "statements": list(entry.statements),
-        "valid_samples": ecg.valid_samples,
-        "flat_leads": ecg.flat_leads,
-        "nonfinite": ecg.nonfinite,
-        "clipped": ecg.clipped,
-        "signal_hash": hashlib.sha256(signal).hexdigest()[:32],
-        "signal": signal,
-    }
-
-
-def read_standard(header: Path) -> StandardEcg | RecordError:
-    """One record in the standard form, or the reason why not (an error that crosses processes as a value)."""
+@contextmanager
+def _failures_as_sentences() -> Iterator[None]:
+    """What the machine refuses, with what to do; the finished shards stay where the next run finds them."""
     try:
-        return standardise(*read_signals(header))
-    except RecordError as error:
-        return error if str(header) in str(error) else RecordError(error.reason, f"{header}: {error}")
+        yield
+    except BrokenProcessPool:
+        raise EsiError(
+            "the system ended one of the processes, most likely for want of memory: free some and run it again; what is "
+            "finished is kept"
+        ) from None
+    except OSError as error:
+        raise EsiError(
+            f"{error.filename or 'the tables'} cannot be written ({error.strerror or error}): mend that and run it again; "
+            "what is finished is kept"
+        ) from None
 
 
-def _signals(entries: Sequence[Entry], dataset: str) -> Iterator[StandardEcg | RecordError]:
-    """The entries' signals in order, read by all cores a part at a time, so that memory does not grow with the release."""
-    workers = os.cpu_count() or 1
-    # spawn: polars holds threads in this process, and a forked child would inherit their locks
-    with (
-        ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool,
-        tqdm(total=len(entries), desc=f"ingest {dataset}", unit="record") as bar,
-    ):
-        for start in range(0, len(entries), PART_RECORDS):
-            headers = [entry.header for entry in entries[start : start + PART_RECORDS]]
-            for ecg in pool.map(read_standard, headers, chunksize=32):
-                bar.update()
-                yield ecg
+def _figures(folder: Path) -> dict[str, Any]:
+    rows = pl.scan_parquet(table_paths(folder)).drop("signal", "signal_hash").collect()
+    reasons = pl.read_parquet(folder / "quarantine.parquet")["reason"].value_counts().sort("reason")
+    return {
+        "records": rows.height,
+        "subjects": rows["subject_id"].n_unique(),
+        **{f"records_{name}": (rows["split"] == name).sum() for name in ("train", "validation", "test", "unused")},
+        "without_statements": (rows["statements"].list.len() == 0).sum(),
+        "further_windows": (rows["window"] > 0).sum(),
+        "hours": round(rows["valid_samples"].sum() / 500 / 3600, 3),
+        "quarantined": reasons["count"].sum(),
+        **{
+            f"quarantined_{reason.replace(' ', '_').replace('-', '_')}": count
+            for reason, count in reasons.select("reason", "count").iter_rows()
+        },
+    }
 
 
-def table_paths(folder: Path) -> list[Path]:
-    """The part files of an ingested data set, in order.
+def _write_shards(shards: Sequence[Shard], workers: int) -> Iterator[ShardFiles]:
+    """Write all shards, on several processes where that pays; yields their files in order."""
+    total = sum(shard.entries.height for shard in shards)
+    with tqdm(total=total, desc=f"ingest {shards[0].dataset}", unit="record") as bar:
+        if len(shards) == 1 or workers == 1:
+            yield from [write_shard(shard, bar.update) for shard in shards]
+            return
+        # spawn: polars holds threads in this process, and a forked child would inherit their locks
+        context = multiprocessing.get_context("spawn")
+        counter = context.Value("q")
+        with ProcessPoolExecutor(min(workers, len(shards)), context, _begin_worker, (counter,)) as pool:
+            running = [pool.submit(_write_shard_counted, shard) for shard in shards]
+            waiting = set(running)
+            try:
+                while waiting:
+                    done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_EXCEPTION)
+                    for future in done:
+                        future.result()
+                    bar.update(counter.value - bar.n)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+            yield from (future.result() for future in running)
 
-    Raises:
-        EsiError: there is none.
-    """
-    paths = sorted(folder.glob("part-*.parquet"))
-    if not paths:
-        raise EsiError(f"{folder} holds no part-*.parquet: run `dvc repro ingest@{folder.name}`")
-    return paths
+
+_progress: Any = None  # of a worker process: the counter that it shares with the parent
 
 
-def signals_of(column: pa.FixedSizeBinaryArray) -> np.ndarray:
-    """A batch's `signal` column as int16 microvolts [N, 12, 5000], without a copy."""
-    record = len(LEADS) * SAMPLES
-    values = np.frombuffer(column.buffers()[1], "<i2")[column.offset * record : (column.offset + len(column)) * record]
-    return values.reshape(len(column), len(LEADS), SAMPLES)
+def _begin_worker(counter: Any) -> None:
+    global _progress
+    _progress = counter
+    parent = multiprocessing.parent_process()
+
+    def end_with_parent() -> None:  # a killed parent cannot tell its workers to end
+        if parent is not None:
+            connection.wait([parent.sentinel])
+            os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def _write_shard_counted(shard: Shard) -> ShardFiles:
+    def advance(records: int) -> None:
+        with _progress.get_lock():
+            _progress.value += records
+
+    return write_shard(shard, advance)

@@ -15,8 +15,13 @@ class LeadError(ValueError):
     """A record's leads are not the twelve standard ones."""
 
 
+def lead_named(name: str) -> str | None:
+    """The standard lead that a channel's name means (case and a `lead ` prefix do not matter), or None."""
+    return _BY_UPPER_NAME.get(name.strip().upper().removeprefix("LEAD").strip(" _-"))
+
+
 def lead_order(names: Sequence[str]) -> list[int]:
-    """Where each standard lead stands among a record's channels, found by name (case and a `lead ` prefix do not matter).
+    """Where each standard lead stands among a record's channels, found by name.
 
     Args:
         names: the record's channel names in file order; channels beyond the twelve leads are passed over.
@@ -29,7 +34,7 @@ def lead_order(names: Sequence[str]) -> list[int]:
     """
     found: dict[str, int] = {}
     for channel, name in enumerate(names):
-        lead = _BY_UPPER_NAME.get(name.strip().upper().removeprefix("LEAD").strip(" _-"))
+        lead = lead_named(name)
         if lead is None:
             continue
         if lead in found:

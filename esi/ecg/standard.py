@@ -1,11 +1,14 @@
 """From a record as it was stored to the one form that every ECG has here: [12, 5000] int16 microvolts at 500 Hz.
 
-Leads go by name, other rates are resampled, longer records give their first ten seconds, shorter ones are padded with zeros
-and keep their valid length. What is not usable is refused with a reason, never mended beyond recognition.
+Leads go by name, other rates are resampled, longer records give their first ten seconds or a row for every ten, shorter
+ones are padded with zeros and keep their valid length. What is not usable is refused with a reason, never mended beyond
+recognition.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -13,13 +16,13 @@ import numpy as np
 from scipy import signal as dsp
 
 from esi.ecg.leads import LEADS, RATE, SAMPLES, LeadError, lead_order
-from esi.ecg.wfdb_files import RecordError
+from esi.ecg.quality import NoiseFigures, noise_figures
+from esi.ecg.wfdb_files import Format16, RecordError
+from esi.params import Quality
 
 FLAT_UV = 5  # a lead whose range stays below this over the record holds no heart
-MAX_FLAT_LEADS = 2
-MAX_NONFINITE = 0.05  # of all samples
-MAX_CLIPPED = 0.001  # of all samples at the edge of int16 microvolts
-MIN_SECONDS = 2.0
+WINDOW_S = SAMPLES / RATE
+RATES = (50.0, 100_000.0)  # Hz: below there is no QRS, above the resampling ratio is not to be had to five digits
 _INT16 = np.iinfo(np.int16)
 
 
@@ -28,52 +31,83 @@ class StandardEcg:
     """One ECG as the tables hold it."""
 
     microvolts: np.ndarray  # [12, 5000] int16, leads in the order of `LEADS`
+    window: int  # which ten seconds of the record, from 0
+    source_rate: float  # Hz
+    source_seconds: float  # of the whole record
     valid_samples: int  # the rest is padding
     flat_leads: int
     nonfinite: float  # share of samples that were invalid and are interpolated
     clipped: float  # share of samples beyond +-32.767 mV
+    noise: NoiseFigures
 
 
-def standardise(signal_CT: np.ndarray, names: list[str], rate: float) -> StandardEcg:
-    """Bring one record into the standard form.
+def windows(
+    signal_CT: np.ndarray | Format16, names: list[str], rate: float, every: bool, limits: Quality
+) -> Iterator[StandardEcg | RecordError]:
+    """The record's ten-second windows in standard form, one at a time, each or its reason why not.
 
     Args:
         signal_CT: millivolts [channels, T]; NaN where a sample is invalid.
         names: the channels' names.
         rate: samples a second.
+        every: all windows, or the first alone; a rest at the end that is too short for a window of its own is left out.
+        limits: what a window may show and still be used.
 
     Raises:
-        RecordError: leads are missing, or the signal is too short, flat, clipped or non-finite; `reason` names which.
+        RecordError: leads are missing, the rate is no ECG's, or the record is too short for one window.
     """
     try:
-        signal_CT = signal_CT[lead_order(names)]
+        order = lead_order(names)
     except LeadError as error:
         raise RecordError("leads", str(error)) from None
+    if not RATES[0] <= rate <= RATES[1]:
+        raise RecordError("rate", f"is sampled at {rate:g} Hz; an ECG takes from {RATES[0]:g} to {RATES[1]:g}")
     seconds = signal_CT.shape[1] / rate
-    if seconds < MIN_SECONDS:
-        raise RecordError("too short", f"lasts {seconds:.2f} s; at least {MIN_SECONDS:.0f} s are needed")
-    signal_CT = signal_CT[:, : round(SAMPLES / RATE * rate)]
+    if seconds < limits.min_seconds:
+        raise RecordError("too short", f"lasts {seconds:.2f} s; at least {limits.min_seconds:g} s are needed")
+    for window in itertools.count():
+        start = window * WINDOW_S
+        if window and not (every and seconds - start >= limits.min_seconds):
+            return
+        part_CT = signal_CT[:, round(start * rate) : round((start + WINDOW_S) * rate)][order]
+        try:
+            yield _standardise(part_CT, window, rate, seconds, limits)
+        except RecordError as error:
+            yield error
+
+
+def _standardise(signal_CT: np.ndarray, window: int, rate: float, seconds: float, limits: Quality) -> StandardEcg:
     finite_CT = np.isfinite(signal_CT)
-    nonfinite = 1 - finite_CT.mean()
-    if nonfinite > MAX_NONFINITE:
-        raise RecordError("non-finite", f"{nonfinite:.1%} of its samples are invalid; at most {MAX_NONFINITE:.0%} may be")
+    nonfinite = 0.0 if finite_CT.all() else float(1 - finite_CT.mean())
+    _refuse("non-finite", nonfinite, limits.max_nonfinite, "{:.1%} of its samples are invalid; at most {:.1%} may be")
     if nonfinite:
         signal_CT = np.stack([_interpolate(lead, finite) for lead, finite in zip(signal_CT, finite_CT, strict=True)])
     flat_leads = int((np.ptp(signal_CT, axis=1) * 1e3 < FLAT_UV).sum())
-    if flat_leads > MAX_FLAT_LEADS:
-        raise RecordError("flat", f"{flat_leads} of {len(LEADS)} leads are flat; at most {MAX_FLAT_LEADS} may be")
+    _refuse("flat", flat_leads, limits.max_flat_leads, f"{{}} of {len(LEADS)} leads are flat; at most {{}} may be")
     if rate != RATE:
         ratio = Fraction(RATE / rate).limit_denominator(1000)
         # Padded by its edge values: a record seldom begins and ends at 0 mV, and a step there would ring.
         signal_CT = dsp.resample_poly(signal_CT, ratio.numerator, ratio.denominator, axis=1, padtype="edge")
-    microvolts_CT = np.rint(signal_CT * 1e3)
-    clipped = float(((microvolts_CT < _INT16.min) | (microvolts_CT > _INT16.max)).mean())
-    if clipped > MAX_CLIPPED:
-        raise RecordError("clipped", f"{clipped:.2%} of its samples are beyond 32.767 mV; at most {MAX_CLIPPED:.1%} may be")
-    valid = min(microvolts_CT.shape[1], SAMPLES)
+    microvolts_CT = signal_CT[:, :SAMPLES] * 1e3
+    np.rint(microvolts_CT, out=microvolts_CT)
+    clipped = 0.0
+    if microvolts_CT.min() < _INT16.min or microvolts_CT.max() > _INT16.max:
+        clipped = float(((microvolts_CT < _INT16.min) | (microvolts_CT > _INT16.max)).mean())
+    _refuse("clipped", clipped, limits.max_clipped, "{:.2%} of its samples are beyond 32.767 mV; at most {:.2%} may be")
+    valid = microvolts_CT.shape[1]
     standard = np.zeros((len(LEADS), SAMPLES), np.int16)
-    standard[:, :valid] = np.clip(microvolts_CT[:, :valid], _INT16.min, _INT16.max)
-    return StandardEcg(standard, valid, flat_leads, float(nonfinite), clipped)
+    standard[:, :valid] = np.clip(microvolts_CT, _INT16.min, _INT16.max) if clipped else microvolts_CT
+    noise = noise_figures(standard[:, :valid], rate)
+    _refuse("flat stretches", noise.flat_fraction, limits.max_flat_fraction, "{:.1%} of it is flat; at most {:.1%} may be")
+    _refuse("wander", noise.wander_uv, limits.max_wander_uv, "wanders by {:.0f} uV RMS; at most {:.0f} are allowed")
+    _refuse("mains", noise.mains_uv, limits.max_mains_uv, "hums by {:.0f} uV RMS; at most {:.0f} are allowed")
+    _refuse("muscle", noise.muscle_uv, limits.max_muscle_uv, "has {:.0f} uV RMS of muscle noise; at most {:.0f} are allowed")
+    return StandardEcg(standard, window, rate, seconds, valid, flat_leads, nonfinite, clipped, noise)
+
+
+def _refuse(reason: str, value: float | None, limit: float | None, message: str) -> None:
+    if value is not None and limit is not None and value > limit:
+        raise RecordError(reason, message.format(value, limit))
 
 
 def _interpolate(lead_T: np.ndarray, finite_T: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 from tqdm import tqdm
 
-from esi.ecg.ingest import table_paths
+from esi.ecg.tables import table_paths
 from esi.errors import EsiError
 from esi.pairs.text import CountTokens, compose
 from esi.params import Pairs
@@ -37,9 +37,9 @@ class LeakError(EsiError):
     """A record, subject or signal that an evaluation reads is among the pretraining pairs."""
 
 
-def read_records(ecg_folder: Path) -> pl.DataFrame:
-    """All ingested records of all data sets, without their signals."""
-    paths = [path for folder in sorted(ecg_folder.iterdir()) if folder.is_dir() for path in table_paths(folder)]
+def read_records(ecg_folder: Path, sets: Iterable[str]) -> pl.DataFrame:
+    """All ingested records of the named data sets, without their signals."""
+    paths = [path for name in sets for path in table_paths(ecg_folder / name)]
     return pl.scan_parquet(paths).drop("signal").collect()
 
 

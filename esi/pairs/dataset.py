@@ -54,11 +54,19 @@ class PairData:
         return [texts[row] for row in rows.tolist()]
 
 
+def gather_microvolts(places: Sequence[tuple[SignalStore, int]]) -> np.ndarray:
+    """Records out of their stores: int16 microvolts [B, 12, T], as stored."""
+    first = places[0][0].signals_NCT
+    signals_BCT = np.empty((len(places), *first.shape[1:]), first.dtype)
+    for place, (store, row) in enumerate(places):
+        signals_BCT[place] = store.signals_NCT[row]
+    return signals_BCT
+
+
 def gather_signals(places: Sequence[tuple[SignalStore, int]]) -> tuple[torch.Tensor, torch.Tensor]:
     """Records out of their stores: float32 millivolts [B, 12, T] and valid samples [B]."""
-    signals = np.stack([store.signals_NCT[row] for store, row in places])
     valid = torch.tensor([int(store.valid_N[row]) for store, row in places])
-    return torch.from_numpy(signals).float() * MILLIVOLTS, valid
+    return torch.from_numpy(gather_microvolts(places)) * MILLIVOLTS, valid
 
 
 def load_pairs(pairs_folder: Path, ecg_folder: Path, split: str, signal: Signal) -> PairData:

@@ -6,8 +6,22 @@ import numpy as np
 import pytest
 
 from esi.ecg.leads import LEADS
-from esi.ecg.standard import standardise
+from esi.ecg.standard import StandardEcg, windows
 from esi.ecg.wfdb_files import RecordError, read_signals
+from esi.params import Quality
+
+LIMITS = Quality(
+    min_seconds=2, max_flat_leads=2, max_flat_fraction=None, max_nonfinite=0.05, max_clipped=0.0,
+    max_wander_uv=None, max_mains_uv=None, max_muscle_uv=None,
+)  # fmt: skip
+
+
+def standardise(signal: np.ndarray, names: list[str], rate: float, limits: Quality = LIMITS) -> StandardEcg:
+    """The only window of a record; its refusal as an exception."""
+    (ecg,) = windows(signal, names, rate, False, limits)
+    if isinstance(ecg, RecordError):
+        raise ecg
+    return ecg
 
 
 def sine(rate: float, seconds: float, hertz: float = 5.0) -> np.ndarray:
@@ -34,6 +48,21 @@ def test_a_long_record_gives_its_first_ten_seconds() -> None:
     ecg = standardise(sine(500, 60), list(LEADS), 500)
     np.testing.assert_array_equal(ecg.microvolts, np.rint(1e3 * sine(500, 10)))
     assert ecg.valid_samples == 5000
+
+
+def test_a_long_record_can_give_a_row_for_every_ten_seconds() -> None:
+    signal = sine(500, 33) * np.linspace(1, 2, 16_500)
+    signal[:, 5100:10_000] = np.nan
+    first, broken, third, rest = windows(signal, list(LEADS), 500, True, LIMITS)
+    assert isinstance(broken, RecordError)
+    assert broken.reason == "non-finite"
+    for number, ecg, samples in ((0, first, 5000), (2, third, 5000), (3, rest, 1500)):
+        assert isinstance(ecg, StandardEcg)
+        assert (ecg.window, ecg.valid_samples, ecg.source_seconds) == (number, samples, 33)
+        part = signal[:, number * 5000 : number * 5000 + samples]
+        np.testing.assert_array_equal(ecg.microvolts[:, :samples], np.rint(1e3 * part))
+    without_rest = list(windows(signal[:, :15_900], list(LEADS), 500, True, LIMITS))
+    assert len(without_rest) == 3, "a rest of 1.8 s is below min_seconds"
 
 
 def test_a_short_record_is_padded_and_keeps_its_length() -> None:
@@ -65,6 +94,66 @@ def test_what_cannot_be_used_is_refused_with_its_reason(spoil, names, reason: st
     with pytest.raises(RecordError) as caught:
         standardise(spoil(sine(500, 10)), list(names), 500)
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("limit", "noise", "reason"),
+    [
+        ("max_wander_uv", lambda time: 0.4 * np.sin(2 * np.pi * 0.3 * time), "wander"),
+        ("max_mains_uv", lambda time: 0.4 * np.sin(2 * np.pi * 50 * time), "mains"),
+        ("max_muscle_uv", lambda time: np.random.default_rng(0).normal(size=len(time)) * 0.5, "muscle"),
+        ("max_flat_fraction", lambda time: 0 * time, "flat stretches"),
+    ],
+)
+def test_noise_is_measured_always_and_refused_beyond_a_limit(limit: str, noise, reason: str) -> None:
+    time = np.arange(5000) / 500
+    signal = sine(500, 10)
+    if reason == "flat stretches":
+        signal[:, 500:3000] = 0.1
+        limits = LIMITS.model_copy(update={limit: 0.4})
+    else:
+        signal = signal + noise(time)
+        limits = LIMITS.model_copy(update={limit: 200.0})
+    assert isinstance(standardise(signal, list(LEADS), 500), StandardEcg)
+    with pytest.raises(RecordError) as caught:
+        standardise(signal, list(LEADS), 500, limits)
+    assert caught.value.reason == reason
+    assert isinstance(standardise(sine(500, 10), list(LEADS), 500, limits), StandardEcg)
+
+
+@pytest.mark.parametrize("rate", [1, 33.3, 49.9, 1e6, 1e9])
+def test_a_rate_that_no_ecg_has_is_refused(rate: float) -> None:
+    with pytest.raises(RecordError, match=r"is sampled at .* Hz; an ECG takes from 50 to 100000") as caught:
+        standardise(sine(500, 10), list(LEADS), rate)
+    assert caught.value.reason == "rate"
+
+
+def test_two_leads_of_one_name_are_refused_and_channels_beside_the_twelve_are_not() -> None:
+    signal = sine(500, 10)
+    beside = standardise(np.vstack([signal[::-1], np.full((3, 5000), np.nan)]), [*LEADS[::-1], "ABP", "X", "V7"], 500)
+    np.testing.assert_array_equal(beside.microvolts, standardise(signal, list(LEADS), 500).microvolts)
+    for names in ([*LEADS, "lead II"], ["I"]):
+        with pytest.raises(RecordError, match=r"stands there twice|are missing") as caught:
+            standardise(np.vstack([signal, signal[:1]])[: len(names)], names, 500)
+        assert caught.value.reason == "leads"
+
+
+def test_a_lead_without_a_valid_sample_is_flat() -> None:
+    signal = sine(500, 10)
+    signal[3] = np.nan
+    with pytest.raises(RecordError, match=r"8.3% of its samples are invalid"):
+        standardise(signal, list(LEADS), 500)
+    assert standardise(signal, list(LEADS), 500, LIMITS.model_copy(update={"max_nonfinite": 0.1})).flat_leads == 1
+
+
+def test_a_single_clipped_sample_is_no_longer_the_signal() -> None:
+    signal = sine(500, 10)
+    signal[0, 77] = 33.0
+    with pytest.raises(RecordError, match="beyond 32.767 mV"):
+        standardise(signal, list(LEADS), 500)
+    kept = standardise(signal, list(LEADS), 500, LIMITS.model_copy(update={"max_clipped": 0.001}))
+    assert kept.clipped == pytest.approx(1 / 60_000)
+    assert kept.microvolts[0, 77] == 32767
 
 
 def test_the_two_copies_of_a_real_record_agree(real: Path) -> None:

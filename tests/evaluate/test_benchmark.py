@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from esi import params
-from esi.ecg.ingest import SCHEMA
+from esi.ecg.tables import SCHEMA
 from esi.errors import EsiError
 from esi.evaluate.benchmark import Benchmark, Split, encoders, figures
 from esi.evaluate.metrics import macro_auroc
@@ -48,6 +48,27 @@ def test_records_without_a_label_of_the_task_are_left_out(benchmark: Benchmark) 
     split = benchmark.split("test")
     assert split.records == ["0", "1", "3", "4", "5", "6", "7"]
     assert split.labels_NK.sum() == 7
+
+
+def test_a_recording_that_is_also_in_a_later_split_is_left_out(tmp_path: Path, own_cache: Path) -> None:
+    places = [
+        ("train", "a"),
+        ("train", "b"),
+        ("train", "c"),
+        ("validation", "b"),
+        ("validation", "d"),
+        ("test", "c"),
+        ("test", "e"),
+    ]
+    rows = [
+        {"record_id": str(number), "subject_id": str(number), "split": split, "codes": ["NORM"], "signal_hash": signal_hash}
+        | {"valid_samples": 5000, "signal": bytes(120_000)}
+        for number, (split, signal_hash) in enumerate(places)
+    ]
+    write_table(tmp_path / "ecg/ptbxl/part-00000.parquet", pa.Table.from_pylist(rows, SCHEMA))
+    benchmark = Benchmark(task_by_name("ptbxl-super"), tmp_path / "ecg", SIGNAL, SETTINGS)
+    records = {split: benchmark.split(split).records for split in ("train", "validation", "test")}
+    assert records == {"train": ["0"], "validation": ["3", "4"], "test": ["5", "6"]}
 
 
 def test_an_empty_split_is_one_sentence(benchmark: Benchmark) -> None:

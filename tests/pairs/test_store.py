@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 import torch
 
-from esi.ecg.ingest import SCHEMA
+from esi.ecg.tables import SCHEMA, table_paths
+from esi.errors import EsiError
 from esi.files import write_table
+from esi.pairs import store as store_module
 from esi.pairs.dataset import load_pairs
 from esi.pairs.store import open_store, process
 from esi.params import Signal
@@ -53,6 +60,80 @@ def test_another_signal_or_setting_is_another_store(tmp_path: Path, own_cache: P
     assert len({first.key, low.key, changed.key}) == 3
     assert (changed.signals_NCT[0] != first.signals_NCT[0]).any()
     assert low.signals_NCT.shape == (4, 12, 1000)
+
+
+def stopped_after_one_part(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Begin to build the store of `folder` on one thread and fail in the second part; the sizes of what was processed."""
+    processed: list[int] = []
+
+    def failing(signals: np.ndarray, valid: np.ndarray, settings: Signal) -> np.ndarray:
+        if processed:
+            raise KeyboardInterrupt
+        processed.append(len(signals))
+        return process(signals, valid, settings)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store_module, "process", failing)
+        patched.setattr(os, "cpu_count", lambda: 1)
+        with pytest.raises(KeyboardInterrupt):
+            open_store(folder, LOW)
+    return processed
+
+
+def test_a_killed_build_goes_on_with_the_missing_part(
+    tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signals = write_records(tmp_path / "ptbxl", 9)
+    assert stopped_after_one_part(tmp_path / "ptbxl", monkeypatch) == [5]
+    (partial,) = (own_cache / "signals").glob("*.partial")
+    rows: list[int] = []
+
+    def counting(signals: np.ndarray, valid: np.ndarray, settings: Signal) -> np.ndarray:
+        rows.append(len(signals))
+        return process(signals, valid, settings)
+
+    monkeypatch.setattr(store_module, "process", counting)
+    store = open_store(tmp_path / "ptbxl", LOW)
+    assert rows == [4]
+    assert not partial.exists()
+    for record, row in store.row_of.items():
+        alone = process(signals[[int(record)]], np.array([3000 if record == "0" else 5000]), LOW)[0]
+        np.testing.assert_array_equal(store.signals_NCT[row], alone)
+
+
+def test_a_build_goes_on_although_the_records_lie_in_other_parts_now(
+    tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "ptbxl"
+    write_records(folder, 9)
+    stopped_after_one_part(folder, monkeypatch)
+    together = pa.concat_tables([pq.read_table(path) for path in table_paths(folder)])
+    for path, part in zip(table_paths(folder), (together[:7], together[7:]), strict=True):
+        write_table(path, part)
+    store = open_store(folder, LOW)
+    assert store.signals_NCT.any(axis=(1, 2)).all(), "a row was never written"
+
+
+def test_any_number_of_threads_gives_the_same_store(
+    tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_records(tmp_path / "ptbxl", 9)
+    stores = []
+    for threads in (1, 4):
+        monkeypatch.setattr(os, "cpu_count", lambda threads=threads: threads)
+        monkeypatch.setenv("DVC_ROOT", str(tmp_path / f"with {threads}"))
+        stores.append(open_store(tmp_path / "ptbxl", LOW))
+    assert stores[0].key == stores[1].key
+    np.testing.assert_array_equal(stores[0].signals_NCT, stores[1].signals_NCT)
+
+
+def test_a_disk_without_room_is_one_sentence(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_records(tmp_path / "ptbxl", 4)
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1))
+        with pytest.raises(EsiError, match=r"has room for 0.0 GB, and the signals take 0.0: make room"):
+            open_store(tmp_path / "ptbxl", RAW)
+    assert len(open_store(tmp_path / "ptbxl", RAW).signals_NCT) == 4
 
 
 def test_processing_removes_the_wander_and_keeps_the_heart() -> None:

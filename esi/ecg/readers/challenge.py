@@ -1,62 +1,122 @@
 """Folders of WFDB records whose headers carry `#Age`, `#Sex` and `#Dx` lines: the PhysioNet/CinC Challenge 2021 layout.
 
-CPSC2018 (ICBEB), Chapman-Shaoxing, Ningbo, Georgia and PTB come so, and PhysioNet's own Chapman-Shaoxing-Ningbo release.
+CPSC2018 (ICBEB), Chapman-Shaoxing, Ningbo, Georgia and PTB come so, and PhysioNet's own Chapman-Shaoxing-Ningbo release
+(ecg-arrhythmia: WFDBRecords/01/010/JS00001.hea, with RECORDS files).
 """
 
 from __future__ import annotations
 
 import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from esi.ecg.entries import Entry, ReleaseError, require
+import polars as pl
+from tqdm import tqdm
+
+from esi.ecg.entries import ReleaseError, entry_table, require
+from esi.ecg.readers.codes import with_statements
+from esi.ecg.readers.folders import files_below
+from esi.ecg.readers.people import age_of, sex_of
 from esi.ecg.reference import cpsc_classes, snomed_descriptions
-from esi.ecg.wfdb_files import RecordError, parse_header
 
 REMEDY = (
     "download the set from PhysioNet (challenge-2021 for CPSC2018 and others, ecg-arrhythmia for Chapman-Shaoxing-Ningbo, "
     "open access), unpack it there, or set the data set's ingest root in params.yaml to its folder"
 )
-_SEX = {"m": "male", "male": "male", "f": "female", "female": "female"}
+LOOKED_AT = 20  # headers, by `check`
+THREADS = 16
+CHUNK = 256  # headers a task
+_COMMENT = re.compile(r"^#[ \t]*(age|sex|dx)[ \t]*:[ \t]*(.*?)[ \t\r]*$", re.IGNORECASE | re.MULTILINE)
+_NO_CODE = {"unknown", "nan", "none"}
 
 
-def entries(root: Path) -> list[Entry]:
-    """The records below a folder, by file name; each is a subject of its own, for these releases tell no subjects.
-
-    `#Dx` holds SNOMED CT codes, or CPSC2018's own class names, which become the SNOMED CT codes that the Challenge gave
-    them. A header that cannot be parsed still gives an entry (the signal reader then says what is wrong with it).
+def check(root: Path) -> None:
+    """Whether records of this layout lie in a folder.
 
     Raises:
-        ReleaseError: there is no such folder, or no header in it.
+        ReleaseError: there is no such folder, no header in it, or no `#Dx` line in the first headers.
     """
     require(root, "a folder of WFDB records", REMEDY)
-    headers = sorted(root.rglob("*.hea"))
+    headers = list(islice(files_below(root, ".hea"), LOOKED_AT))
     if not headers:
         raise ReleaseError(f"{root} holds no .hea file: {REMEDY}")
-    return [_entry(header) for header in headers]
+    if not any("dx" in _comments(root / path) for path in headers):
+        raise ReleaseError(
+            f"{root}: {headers[0]} and {len(headers) - 1} further headers have no `#Dx:` line: set the data set's ingest "
+            "format in params.yaml to that of the release (ptbxl, mimic, or wfdb-folder for records with a table of labels)"
+        )
 
 
-def _entry(path: Path) -> Entry:
+def entries(root: Path) -> pl.DataFrame:
+    """The records below a folder as `entries.SCHEMA`, by path; each is a subject of its own, for these releases tell none.
+
+    `#Dx` holds SNOMED CT codes, or CPSC2018's own class names, which become the SNOMED CT codes that the Challenge gave
+    them. A header whose signal lines are broken still gives its entry, and so does a record that a RECORDS file lists and
+    that is not there: the signal reader then says what is wrong with it.
+
+    Raises:
+        ReleaseError: there is no such folder, no header in it, or no `#Dx` line in the first headers.
+    """
+    check(root)
+    paths = _record_paths(root)
+    chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
+    # threads: a cold disk or a file server answers many requests at a time
+    with ThreadPoolExecutor(THREADS) as pool, tqdm(total=len(paths), desc=f"headers of {root.name}", unit="header") as bar:
+        rows = []
+        for chunk in pool.map(lambda chunk: [_row(root, path) for path in chunk], chunks):
+            rows += chunk
+            bar.update(len(chunk))
+    return with_statements(entry_table(rows), snomed_descriptions(), "snomed_statements.csv", root)
+
+
+def _record_paths(root: Path) -> list[str]:
+    """The headers below a folder, and those that its RECORDS files list besides."""
+    files = list(files_below(root))
+    paths = {path for path in files if path.endswith(".hea")}
+    absent = []
+    for index in (path for path in files if Path(path).name == "RECORDS"):
+        place = Path(index).parent
+        for line in filter(None, map(str.strip, _lines(root / index))):
+            listed = (place / line).as_posix()
+            if line.endswith("/"):
+                absent += [] if (root / listed).is_dir() else [listed]
+            else:
+                paths.add(f"{listed.removesuffix('.hea')}.hea")
+    if absent:
+        print(
+            f"{root}: RECORDS lists {len(absent)} folders that are not there, first {absent[0]}: {REMEDY}", file=sys.stderr
+        )
+    return sorted(paths)
+
+
+def _lines(index: Path) -> list[str]:
     try:
-        comments = parse_header(path).comments
-    except RecordError:
-        comments = {}
+        return index.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise ReleaseError(f"{index}: cannot be read ({error.strerror}): give yourself the right to, or remove it") from None
+
+
+def _comments(header: Path) -> dict[str, str]:
+    try:
+        text = header.read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return {}
+    return {key.lower(): value for key, value in _COMMENT.findall(text)}
+
+
+def _row(root: Path, path: str) -> dict[str, Any]:
+    comments = _comments(root / path)
     by_class_name = {item.code: item.snomed for item in cpsc_classes().values()}
-    codes = tuple(by_class_name.get(code, code) for code in re.split(r"[,\s]+", comments.get("dx", "")) if code)
-    known = snomed_descriptions()
-    return Entry(
-        record_id=path.stem,
-        subject_id=path.stem,
-        header=path,
-        age=_age(comments.get("age", "")),
-        sex=_SEX.get(comments.get("sex", "").lower()),
-        codes=codes,
-        statements=tuple(known[code] for code in codes if code in known),
-    )
-
-
-def _age(text: str) -> float | None:
-    try:
-        age = float(text)
-    except ValueError:
-        return None
-    return age if 0 <= age <= 120 else None  # NaN compares false, too
+    codes = [code for code in re.split(r"[,\s]+", comments.get("dx", "")) if code and code.lower() not in _NO_CODE]
+    name = Path(path).stem
+    return {
+        "record_id": name,
+        "subject_id": name,
+        "path": path,
+        "age": age_of(comments.get("age", "")),
+        "sex": sex_of(comments.get("sex", "")),
+        "codes": list(dict.fromkeys(by_class_name.get(code, code) for code in codes)),
+    }

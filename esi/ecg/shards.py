@@ -1,0 +1,154 @@
+"""A shard of a release: some hundred records, read, measured and written as one part file by one process.
+
+Memory is that of a row group and of one record as it is stored. A finished shard's files carry all that they depend on in
+their name: a run that was killed finds them again, but not after a raw file, a setting or a line of this code has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from esi.ecg import cpsc_mat, wfdb_files
+from esi.ecg.leads import LEADS, SAMPLES
+from esi.ecg.standard import StandardEcg, windows
+from esi.ecg.tables import COMPRESSION, QUARANTINE_SCHEMA, ROW_GROUP_RECORDS, SCHEMA
+from esi.ecg.wfdb_files import RecordError
+from esi.files import content_hash, files_hash, replacing, write_table
+from esi.params import Quality
+
+CODE = sorted(Path(__file__).parent.glob("*.py"))
+FROM_ENTRY = ("subject_id", "age", "sex", "fold", "split", "codes", "likelihoods", "statements")
+FROM_ECG = ("source_rate", "source_seconds", "window", "valid_samples", "flat_leads", "nonfinite", "clipped")
+
+
+@dataclass(frozen=True)
+class ShardFiles:
+    """What a finished shard leaves; it is whole where both are there."""
+
+    part: Path  # without a row where no record of the shard is usable
+    quarantine: Path
+
+    def whole(self) -> bool:
+        """Whether the shard is finished."""
+        return self.part.exists() and self.quarantine.exists()
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Some records of a release, in order."""
+
+    dataset: str
+    root: Path
+    every_window: bool
+    limits: Quality
+    entries: pl.DataFrame  # with fold and split
+    work: Path
+
+    def files(self) -> ShardFiles:
+        """Where its results go: named by all that they depend on, the state of the raw files and this code included."""
+        settings = f"{self.dataset} {self.every_window} {self.limits.model_dump_json()}"
+        rows = BytesIO()
+        self.entries.rechunk().write_ipc(rows)
+        key = content_hash(settings, rows.getvalue(), files_hash(CODE), *map(self._state, self.entries["path"]))[:32]
+        return ShardFiles(self.work / f"{key}.parquet", self.work / f"{key}.quarantine.parquet")
+
+    def _state(self, path: str) -> str:
+        """Sizes and times of a record's files: a file that was mended since a killed run is read anew."""
+        opened = self.root / path
+        states = []
+        for file in [opened] if opened.suffix == ".mat" else [opened, *wfdb_files.signal_files(opened)]:
+            try:
+                stat = file.stat()
+                states.append((file.name, stat.st_size, stat.st_mtime_ns))
+            except OSError:
+                continue
+        return str(states)
+
+
+class RowGroup:
+    """The rows of one row group, whose signals share one block of memory."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._signals_NCT = np.empty((ROW_GROUP_RECORDS, len(LEADS), SAMPLES), "<i2")
+
+    def add(self, dataset: str, record_id: str, entry: dict[str, Any], ecg: StandardEcg) -> None:
+        """Take in one ECG and what the release says of it."""
+        self._signals_NCT[len(self.rows)] = ecg.microvolts
+        self.rows.append(
+            {
+                "dataset": dataset,
+                "record_id": record_id,
+                **{name: entry[name] for name in FROM_ENTRY},
+                **{name: getattr(ecg, name) for name in FROM_ECG},
+                **vars(ecg.noise),
+                "signal_hash": hashlib.sha256(self._signals_NCT[len(self.rows)]).hexdigest()[:32],
+            }
+        )
+
+    def table(self) -> pa.Table:
+        """The rows as `tables.SCHEMA`."""
+        column = SCHEMA.get_field_index("signal")
+        signals = pa.py_buffer(self._signals_NCT[: len(self.rows)])
+        kind = SCHEMA.field(column).type
+        table = pa.Table.from_pylist(self.rows, SCHEMA.remove(column))
+        blob = pa.FixedSizeBinaryArray.from_buffers(kind, len(self.rows), [None, signals])
+        return table.append_column(SCHEMA.field(column), blob)
+
+
+def write_shard(shard: Shard, advance: Callable[[int], object]) -> ShardFiles:
+    """Read a shard's records and write its files, unless they are there already.
+
+    Args:
+        shard: which records.
+        advance: told how many records more are done.
+    """
+    files = shard.files()
+    if files.whole():
+        advance(shard.entries.height)
+        return files
+    quarantined: list[dict[str, str]] = []
+    with replacing(files.part) as temporary, pq.ParquetWriter(temporary, SCHEMA, **COMPRESSION) as writer:
+        group = RowGroup()
+        for entry in shard.entries.iter_rows(named=True):
+            for number, ecg in enumerate(_read(shard.root, entry["path"], shard.every_window, shard.limits)):
+                record_id = entry["record_id"] + (f"-w{number}" if number else "")
+                if isinstance(ecg, RecordError):
+                    message = str(ecg).replace(f"{shard.root}/", "")
+                    quarantined.append(
+                        {"dataset": shard.dataset, "record_id": record_id, "reason": ecg.reason, "message": message}
+                    )
+                else:
+                    group.add(shard.dataset, record_id, entry, ecg)
+                if len(group.rows) == ROW_GROUP_RECORDS:
+                    writer.write_table(group.table())
+                    group.rows.clear()
+            advance(1)
+        if group.rows:
+            writer.write_table(group.table())
+    write_table(files.quarantine, pa.Table.from_pylist(quarantined, QUARANTINE_SCHEMA))
+    return files
+
+
+def _read(root: Path, path: str, every: bool, limits: Quality) -> Iterator[StandardEcg | RecordError]:
+    """One record's windows in standard form, or the reason why not."""
+    read = cpsc_mat.read_signals if path.endswith(".mat") else wfdb_files.open_signals
+    try:
+        for ecg in windows(*read(root / path), every, limits):
+            yield _with_path(ecg, path) if isinstance(ecg, RecordError) else ecg
+    except RecordError as error:
+        yield _with_path(error, path)
+
+
+def _with_path(error: RecordError, path: str) -> RecordError:
+    return error if path in str(error) else RecordError(error.reason, f"{path}: {error}")
