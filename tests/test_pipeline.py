@@ -19,6 +19,8 @@ SHARED = {"esi.errors", "esi.params", "esi.files", "esi.packaged"}
 MAY_IMPORT = {  # beyond itself and what is shared
     "esi.cqa": set(),
     "esi.ecg": set(),
+    "esi.datasheet": {"esi.ecg"},
+    "esi.download": set(),
     "esi.pairs": {"esi.ecg"},
     "esi.model": set(),
     "esi.pretrain": {"esi.model", "esi.pairs", "esi.ecg"},
