@@ -121,7 +121,7 @@ def test_editing_evaluation_runs_evaluation_only(project: Project) -> None:
 
 
 def test_editing_an_entry_of_the_handbook_writes_only_its_descriptions_anew(project: Project) -> None:
-    path = project.folder / "data/textbooks/conduction.md"
+    path = project.folder / "data/textbooks/av_block.md"
     before = path.read_text()
     assert before.count("In first-degree AV block every P wave") == 1
     path.write_text(before.replace("In first-degree AV block every P wave", "In first-degree AV block each single P wave"))
