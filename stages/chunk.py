@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from esi import params
 from esi.cqa.books import read_books
-from esi.cqa.chunks import chunk_figures, chunk_table
+from esi.cqa.chunk_report import chunk_figures, draw_sizes
+from esi.cqa.chunks import chunk_table
 from esi.errors import run
 from esi.files import write_json, write_table
 
@@ -15,6 +18,7 @@ def main() -> None:
     chunks = chunk_table(sections, settings.max_tokens, settings.overlap_tokens)
     write_table("data/knowledge/chunks.parquet", chunks)
     write_json("metrics/chunk.json", chunk_figures(sections, chunks))
+    draw_sizes(Path("metrics/chunk/sizes.png"), chunks, settings.max_tokens)
 
 
 if __name__ == "__main__":

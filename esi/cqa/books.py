@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 
-from pypdf import PdfReader
-from pypdf.errors import PyPdfError
-
+from esi.cqa.pdf import read_pdf
 from esi.errors import EsiError
 
 HEADING_BORDER = " > "  # between a heading and its sub-heading
@@ -18,7 +16,7 @@ HEADING_BORDER = " > "  # between a heading and its sub-heading
 
 @dataclass(frozen=True)
 class Section:
-    """Text that stands under one heading, or on one page of a PDF."""
+    """Text that stands under one heading, in a PDF on one page of it."""
 
     book: str  # path of the file below the books' folder
     heading: str  # "Atrial flutter > ECG criteria"; "" where the book has none
@@ -136,6 +134,8 @@ class _HtmlBlocks(HTMLParser):
             self.blocks.append(_Heading(int(tag[1]), text) if re.fullmatch(r"h[1-6]", tag) else text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "body":
+            self._skipping = 0  # it ends the head, whose own end HTML 5 leaves out
         self._skipping += tag in self._SKIPPED
         if tag not in self._INLINE:
             self._close_block("")
@@ -166,41 +166,8 @@ def _read_plain(path: Path, book: str) -> list[Section]:
     return _under_headings(book, paragraphs)
 
 
-def _page_headings(reader: PdfReader) -> dict[int, str]:
-    """The last bookmark that begins on each page (numbers from 0); empty where the PDF has none."""
-    found: dict[int, str] = {}
-
-    def walk(entries: list) -> None:
-        for entry in entries:
-            if isinstance(entry, list):
-                walk(entry)
-            elif (number := reader.get_destination_page_number(entry)) is not None and entry.title:
-                found[number] = " ".join(entry.title.split())
-
-    walk(reader.outline)
-    return found
-
-
 def _read_pdf(path: Path, book: str) -> list[Section]:
-    try:
-        reader = PdfReader(path)
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise EsiError(f"{path} is locked with a password: put an unlocked copy there (qpdf --decrypt)")
-        texts = [page.extract_text() for page in reader.pages]
-        headings = _page_headings(reader)
-    except PyPdfError as error:
-        raise EsiError(f"{path} cannot be read as PDF ({error}): replace it by a whole copy") from None
-    if not any(text.strip() for text in texts):
-        raise EsiError(
-            f"{path} is a scan without text ({len(texts)} pages): run text recognition on it first, for instance ocrmypdf"
-        )
-    sections = []
-    heading = ""
-    for number, text in enumerate(texts):
-        heading = headings.get(number, heading)
-        joined = re.sub(r"(?<=[a-z])-\n(?=[a-z])", "", text)  # words broken at the line's end
-        sections.append(Section(book, heading, number + 1, " ".join(joined.split())))
-    return sections
+    return [Section(book, HEADING_BORDER.join(part.heading), part.page, part.text) for part in read_pdf(path)]
 
 
 _READERS = {

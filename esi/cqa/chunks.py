@@ -122,15 +122,3 @@ def chunk_table(sections: Sequence[Section], max_tokens: int, overlap_tokens: in
     if not rows:
         raise EsiError("the books hold no text beside bibliographies: add a book to the folder that chunk.books names")
     return pa.Table.from_pylist(list(rows.values()), SCHEMA)
-
-
-def chunk_figures(sections: Sequence[Section], chunks: pa.Table) -> dict[str, float]:
-    """What metrics/chunk.json holds."""
-    tokens = chunks["tokens"].to_pylist()
-    return {
-        "books": len({section.book for section in sections}),
-        "sections": len(sections),
-        "chunks": len(tokens),
-        "tokens_mean": round(sum(tokens) / len(tokens), 1),
-        "tokens_max": max(tokens),
-    }

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from esi.cqa.local_bert import load_bert
+from esi.cqa.vector_cache import VectorCache
 from esi.errors import EsiError
-from esi.packaged import bert_source
+from esi.files import cache_folder
 from esi.params import Embed
 
 # N: texts, D: dimensions of the encoder
@@ -46,18 +47,8 @@ def _encode_locally(texts: Sequence[str], model: str, batch_size: int) -> Vector
     One thread, whatever OMP_NUM_THREADS says: with two the last bits differ, and with them the index and all that follows.
     """
     import torch
-    from transformers import AutoModel, AutoTokenizer
-    from transformers.utils import logging
 
-    source = bert_source(model)
-    offline = Path(source).is_dir()
-    logging.disable_progress_bar()
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=offline)
-        bert = AutoModel.from_pretrained(source, local_files_only=offline).eval()
-    except (OSError, ValueError) as error:  # the library raises the one or the other for the same faults
-        reason = str(error).splitlines()[0]
-        raise EsiError(f"embed.model {model!r} cannot be loaded ({reason}): use packaged or a folder") from None
+    tokenizer, bert = load_bert("embed.model", model)
     lengths = [len(tokenizer(text)["input_ids"]) for text in texts]
     longest = max(lengths, default=0)
     if longest > bert.config.max_position_embeddings:
@@ -81,21 +72,36 @@ def _encode_locally(texts: Sequence[str], model: str, batch_size: int) -> Vector
 
 
 def _encode_by_endpoint(texts: Sequence[str], settings: Embed) -> Vectors:
+    """Each distinct text is sent once in the machine's life: what the cache has is not sent again.
+
+    The openai library repeats what failed (429, 5xx, lost connections) with growing pauses and obeys Retry-After.
+    """
     import openai
 
-    from esi.cqa.openai_client import connect
+    from esi.cqa.openai_client import connect, plain
 
     client = connect("embed", settings.base_url, TIMEOUT_S, MAX_RETRIES)
-    rows: list[list[float]] = []
-    starts = range(0, len(texts), settings.batch_size)
-    for start in tqdm(starts, desc="embed", unit="batch"):
-        batch = list(texts[start : start + settings.batch_size])
+    cache = VectorCache(cache_folder("embeddings"), settings.base_url, settings.model)
+    known = {text: cache.get(text) for text in dict.fromkeys(texts)}
+    missing = [text for text, vector in known.items() if vector is None]
+    starts = range(0, len(missing), settings.batch_size)
+    for start in tqdm(starts, desc="embed", unit="batch", disable=len(starts) < 2):
+        batch = missing[start : start + settings.batch_size]
         try:
             answer = client.embeddings.create(model=settings.model, input=batch, encoding_format="float")
         except openai.OpenAIError as error:
-            raise EsiError(f"the embedding endpoint {client.base_url} failed: {error}") from None
-        by_index = {item.index: item.embedding for item in answer.data}
+            raise EsiError(f"the embedding endpoint {client.base_url} failed: {plain(error)}") from None
+        by_index = {item.index: np.asarray(item.embedding, dtype=np.float32) for item in answer.data or []}
         if set(by_index) != set(range(len(batch))):
             raise EsiError(f"the embedding endpoint {client.base_url} gave {len(by_index)} vectors for {len(batch)} texts")
-        rows += [by_index[index] for index in range(len(batch))]
-    return np.asarray(rows, dtype=np.float32)
+        for number, text in enumerate(batch):
+            cache.put(text, by_index[number])
+            known[text] = by_index[number]
+    vectors = [vector for text in texts if (vector := known[text]) is not None]
+    lengths = sorted({len(vector) for vector in vectors})
+    if len(lengths) > 1:
+        raise EsiError(
+            f"the embedding endpoint {client.base_url} gave vectors of {lengths[0]} and of {lengths[-1]} dimensions for "
+            f"{settings.model!r}: if its model changed under the same name, delete .cache/embeddings and run again"
+        )
+    return np.stack(vectors) if vectors else np.empty((0, 0), np.float32)

@@ -1,27 +1,35 @@
-"""The passages nearest to each question, by Chroma (paper, section 3.1.2 and table 7: the best two)."""
+"""The passages for each question (paper, section 3.1.2 and table 7: the best two).
+
+Two searches rank the chunks: dense (cosine of sentence vectors, by Chroma) and lexical (BM25). Hybrid fuses their ranks. The
+names of the handbook's entries then decide among what was found: a passage whose entry is called like the statement comes
+first. `python -m benchmarks.retrieval` shows what each part brings.
+"""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from esi.cqa.embedding import Encoder
-from esi.cqa.index import check_encoder, vectors_of
+from esi.cqa.index import check_encoder, embedded_text
+from esi.cqa.lexical import Bm25
 from esi.cqa.sentences import name_fit
+from esi.cqa.vector_search import nearest
 from esi.errors import EsiError
-from esi.files import cache_folder, file_hash
+from esi.files import file_hash
 
-POOL = 200  # candidates from Chroma for each question
-NAME_WEIGHT = 1.0  # of the words that statement and entry share, beside the cosine
-_COLLECTION = "chunks"
-_BATCH = 5000  # Chroma 1.5.9 takes 5,461 rows at a time
+POOL = 200  # candidates of each search for a question
+NAME_WEIGHT = 1.0  # of the words that statement and entry share, beside a relevance between 0 and 1
+FUSION = 60  # Cormack, Clarke and Büttcher 2009: reciprocal rank fusion gives 1 / (60 + rank) for each ranking
+
+Method = Literal["dense", "lexical", "hybrid"]
+Relevance = dict[int, float]  # by the chunk's place in the index
 
 
 @dataclass(frozen=True)
@@ -33,59 +41,65 @@ class Passage:
     page: int | None
     text: str
     position: int  # among the chunks in reading order
-    score: float  # cosine similarity to the question
+    score: float  # relevance by the method: cosine, or share of the best BM25 score or of the best fused rank
 
 
 def retrieve(
-    index_path: Path, questions: Mapping[str, str], encode: Encoder, encoder: str, top_k: int
+    index_path: Path,
+    questions: Mapping[str, str],
+    encode: Encoder,
+    encoder: str,
+    top_k: int,
+    *,
+    method: Method = "dense",
+    names: bool = True,
+    server: str | None = None,
 ) -> dict[str, list[Passage]]:
-    """The `top_k` best passages for each question, best first.
-
-    Chroma finds the `POOL` nearest; of those, passages of an entry whose names share the statement's words come first, as a
-    small sentence encoder hardly tells left from right or first from second. Over the 71 SCP statements and the project's
-    handbook the right entry comes first for 87 % by the cosine alone, and for all of them with the names.
+    """The `top_k` best passages for each question, best first; of equals the one that is earlier in the books.
 
     Args:
         index_path: Parquet file of the stage embed.
-        questions: question by statement; the answer has the same keys.
-        encode: embeds the questions; encoder: its name, which must be the index's.
-        top_k: passages a question; fewer where the index has fewer.
+        questions: question by statement; the answer has the same keys. The question is embedded; words and names are
+            compared with the statement.
+        encode: embeds the questions; encoder: its name, which must be the index's. Neither is used by `lexical`.
+        top_k: passages a question; fewer where fewer are found.
+        method: which search; names: whether the names of the entries decide among what it found.
+        server: host:port of a `chroma run`; None: the machine-local cache.
 
     Raises:
-        EsiError: another encoder made the index, or its vectors have another length.
+        EsiError: another encoder made the index, its vectors have another length, or the server does not answer.
     """
     if not questions:
         return {}
     index = pq.read_table(index_path)
-    check_encoder(index, encoder)
-    vectors_QD = encode(list(questions.values()))
-    dimensions = len(index["vector"][0])
-    if vectors_QD.shape[1] != dimensions:
-        raise EsiError(f"questions have {vectors_QD.shape[1]} dimensions, the index {dimensions}: run the stage embed again")
-    names = [field.name for field in fields(Passage) if field.name in index.schema.names]
-    chunks = index.select(names).to_pylist()
-    places = {chunk["chunk_id"]: place for place, chunk in enumerate(chunks)}
+    columns = [field.name for field in fields(Passage) if field.name in index.schema.names]
+    chunks = index.select(columns).to_pylist()
     pool = min(max(POOL, top_k), len(chunks))
-    client = _open_client(_built(index, file_hash(index_path), pool))
-    try:
-        collection = client.get_collection(_COLLECTION, embedding_function=None)
-        found: dict[str, list[Passage]] = {}
-        for start in range(0, len(questions), _BATCH):
-            keys = list(questions)[start : start + _BATCH]
-            answer = collection.query(vectors_QD[start : start + _BATCH], n_results=pool, include=["distances"])
-            for key, ids, distances in zip(keys, answer["ids"], answer["distances"], strict=True):
-                nearest = [
-                    Passage(**chunks[places[chunk_id]], position=places[chunk_id], score=round(1.0 - distance, 4))
-                    for chunk_id, distance in zip(ids, distances, strict=True)
-                ]
-                scored = [
-                    (-passage.score - NAME_WEIGHT * name_overlap(key, passage), passage.position) for passage in nearest
-                ]
-                best = sorted(range(pool), key=lambda number: scored[number])[:top_k]
-                found[key] = [nearest[number] for number in best]
-        return found
-    finally:
-        client.close()
+    rankings: list[Iterator[Relevance]] = []
+    if method != "lexical":
+        rankings.append(_dense(index_path, index, list(questions.values()), encode, encoder, pool, server))
+    if method != "dense":
+        rankings.append(_lexical(chunks, list(questions), pool))
+    found: dict[str, list[Passage]] = {}
+    for statement, *relevances in zip(questions, *rankings, strict=True):
+        relevance = fused(relevances) if len(relevances) > 1 else relevances[0]
+        passages = [
+            Passage(**chunks[place], position=place, score=round(score, 4)) for place, score in sorted(relevance.items())
+        ]
+        called = [name_overlap(statement, passage) if names else 0.0 for passage in passages]
+        totals = [passage.score + NAME_WEIGHT * fit for passage, fit in zip(passages, called, strict=True)]
+        best = sorted(range(len(passages)), key=lambda number: (-round(totals[number], 6), number))
+        found[statement] = [passages[number] for number in best[:top_k]]
+    return found
+
+
+def fused(rankings: Sequence[Relevance]) -> Relevance:
+    """Reciprocal rank fusion, as a share of what the first place in all rankings would give; equals share no rank."""
+    total: Relevance = {}
+    for ranking in rankings:
+        for rank, place in enumerate(sorted(ranking, key=lambda place: (-round(ranking[place], 4), place)), start=1):
+            total[place] = total.get(place, 0.0) + (FUSION + 1) / (FUSION + rank) / len(rankings)
+    return total
 
 
 def name_overlap(statement: str, passage: Passage) -> float:
@@ -93,31 +107,23 @@ def name_overlap(statement: str, passage: Passage) -> float:
     return max((name_fit(statement, name) for name in passage.names), default=0.0)
 
 
-def _open_client(folder: Path) -> Any:
-    import chromadb  # half a second, and only this function needs it
+def _dense(
+    index_path: Path, index: pa.Table, questions: Sequence[str], encode: Encoder, encoder: str, pool: int, server: str | None
+) -> Iterator[Relevance]:
+    check_encoder(index, encoder)
+    vectors_QD = encode(questions)
+    dimensions = len(index["vector"][0])
+    if vectors_QD.shape[1] != dimensions:
+        raise EsiError(f"questions have {vectors_QD.shape[1]} dimensions, the index {dimensions}: run the stage embed again")
+    places = {chunk_id: place for place, chunk_id in enumerate(index["chunk_id"].to_pylist())}
+    for found in nearest(index, file_hash(index_path), vectors_QD, pool, server):
+        yield {places[chunk_id]: cosine for chunk_id, cosine in found}
 
-    return chromadb.PersistentClient(str(folder), settings=chromadb.Settings(anonymized_telemetry=False))
 
-
-def _built(index: pa.Table, index_hash: str, pool: int) -> Path:
-    """The folder of this index's collection; built beside its place and moved there whole, so that a kill leaves no half."""
-    search_ef = max(100, 2 * pool)
-    folder = cache_folder("chroma") / f"{index_hash[:32]}-{search_ef}"
-    if folder.exists():
-        return folder
-    temporary = Path(tempfile.mkdtemp(prefix=".building.", dir=folder.parent))
-    client = _open_client(temporary)
-    try:
-        # One thread: with two the graph, and with it a near-tie, may differ from build to build.
-        settings = {"hnsw": {"space": "cosine", "num_threads": 1, "ef_search": search_ef}}
-        collection = client.create_collection(_COLLECTION, configuration=settings, embedding_function=None)
-        ids, vectors_ND = index["chunk_id"].to_pylist(), vectors_of(index)
-        for start in range(0, len(ids), _BATCH):
-            collection.add(ids=ids[start : start + _BATCH], embeddings=vectors_ND[start : start + _BATCH])
-    finally:
-        client.close()
-    try:
-        temporary.rename(folder)
-    except OSError:  # another process built the same collection meanwhile
-        shutil.rmtree(temporary)
-    return folder
+def _lexical(chunks: Sequence[Mapping], statements: Sequence[str], pool: int) -> Iterator[Relevance]:
+    search = Bm25([embedded_text(chunk["heading"], chunk["names"], chunk["text"]) for chunk in chunks])
+    for statement in statements:
+        scores = search.scores(statement)
+        best = np.argsort(-scores, kind="stable")[:pool]
+        highest = float(scores.max())
+        yield {int(place): float(scores[place]) / highest for place in best if scores[place] > 0}

@@ -17,7 +17,7 @@ SHOWN = 40  # statements in the picture: more cannot be read
 
 
 def write_scores(path: Path, questions: Sequence[Question]) -> None:
-    """CSV with a line for each passage of each statement: statement, rank (from 1), book, heading, cosine score."""
+    """CSV with a line for each passage of each statement: statement, rank (from 1), book, heading, relevance."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["statement", "rank", "book", "heading", "score"])
@@ -42,7 +42,7 @@ def draw_scores(path: Path, questions: Sequence[Question]) -> None:
     axes.set_xlim(0, 1.4)  # room for the headings beside the bars
     axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
     axes.margins(y=0.01)
-    axes.set_xlabel("cosine similarity of the best passage")
+    axes.set_xlabel("relevance of the best passage, by retrieve.method")
     axes.set_title("Retrieval: best passage for the commonest statements", fontsize=9)
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})  # the version would change the bytes

@@ -26,22 +26,28 @@ _ORDINALS = {"1st": "first", "2nd": "second", "3rd": "third"}
 _STEM_LENGTH = 7  # ischemia meets ischemic, infarct infarction; complete and complex stay apart
 
 
-def content_words(text: str) -> set[str]:
-    """The words that carry meaning: lower case, without plural s, cut to their first letters, ordinals spelt out.
+def content_terms(text: str) -> list[str]:
+    """The words that carry meaning, in order: lower case, without plural s, cut to their first letters, ordinals spelt out.
 
-    >>> sorted(content_words("1st degree AV block, ischemic T-waves"))
-    ['av', 'block', 'degree', 'first', 'ischemi', 't']
+    >>> content_terms("1st degree AV block, ischemic T-waves")
+    ['first', 'degree', 'av', 'block', 'ischemi', 't']
     """
     words = (_ORDINALS.get(word, word) for word in re.findall(r"[a-z0-9]+", text.lower().replace("aemi", "emi")))
     stems = (word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words)
-    return {stem[:_STEM_LENGTH] for stem in stems if not _STOP_WORD.fullmatch(stem)}
+    return [stem[:_STEM_LENGTH] for stem in stems if not _STOP_WORD.fullmatch(stem)]
+
+
+def content_words(text: str) -> set[str]:
+    """The `content_terms` of a text, each once."""
+    return set(content_terms(text))
 
 
 def name_fit(statement: str, name: str) -> float:
     """How well an entry's name fits a statement, 0 to 1: twice the shared content words over all of both (Dice, 1945).
 
     A name that is of another side, chamber, degree or territory, or of one that the statement leaves open, does not fit at
-    all: right is not left, and atrial is not ventricular fibrillation, however many other words they share.
+    all: right is not left, and atrial is not ventricular fibrillation, however many other words they share. Nor does a name
+    of ischemia, injury or infarction fit a statement that says none: "inferior T wave changes" are not inferior ischemia.
 
     >>> name_fit("left bundle branch block", "right bundle branch block")
     0.0
@@ -55,5 +61,6 @@ def name_fit(statement: str, name: str) -> float:
 
 _TELLING = content_words(
     "left right first second third atrial ventricular supraventricular sinus junctional anterior inferior lateral septal "
-    "posterior anteroseptal anterolateral inferolateral inferoposterior inferoposterolateral"
+    "posterior anteroseptal anterolateral inferolateral inferoposterior inferoposterolateral "
+    "ischemia injury infarction"
 )

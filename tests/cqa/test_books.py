@@ -50,6 +50,11 @@ def test_html(tmp_path: Path) -> None:
     assert read_books(tmp_path) == [Section("sub/a.html", "AF", None, "No P waves & more.\n\nRR varies.")]
 
 
+def test_html_whose_head_is_not_closed(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text("<!doctype html><html><head><title>x</title><body><h1>AF</h1><p>No P waves.")
+    assert read_books(tmp_path) == [Section("a.html", "AF", None, "No P waves.")]
+
+
 def test_pdf_pages_and_bookmarks(tmp_path: Path) -> None:
     pdf(tmp_path / "plain.pdf", ["P waves are absent.", "QRS is wide.", "ST rises."])
     writer = PdfWriter(clone_from=PdfReader(tmp_path / "plain.pdf"))
@@ -72,7 +77,7 @@ def test_unreadable_books_are_one_sentence(tmp_path: Path) -> None:
     assert "there is no book" in message()
     book = tmp_path / "book.pdf"
     pdf(book, ["", ""], image=True)
-    assert "book.pdf is a scan without text (2 pages)" in message()
+    assert "book.pdf is a scan without text (2 of 2 pages, from page 1)" in message()
     assert "text recognition" in message()
     book.write_bytes(b"%PDF-1.4 broken")
     assert "book.pdf cannot be read as PDF" in message()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esi.cqa.books import Section
-from esi.cqa.chunks import chunk_figures, chunk_table, count_tokens, split_text
+from esi.cqa.chunk_report import chunk_figures, draw_sizes
+from esi.cqa.chunks import chunk_table, count_tokens, split_text
 from esi.cqa.sentences import content_words, name_fit, split_sentences
 
 TEXT = (
@@ -69,7 +71,35 @@ def test_a_chunk_never_spans_two_sections_and_bibliographies_are_left_out() -> N
     ]
     table = chunk_table(sections, 160, 32)
     assert table["text"].to_pylist() == ["P waves are absent.", "QRS is wide."]
-    assert chunk_figures(sections, table) == {"books": 1, "sections": 4, "chunks": 2, "tokens_mean": 4.5, "tokens_max": 5}
+    assert chunk_figures(sections, table) == {
+        "books": 1,
+        "sections": 4,
+        "sections_without_heading": 0,
+        "words": 12,
+        "chunks": 2,
+        "tokens_min": 4,
+        "tokens_median": 4.5,
+        "tokens_mean": 4.5,
+        "tokens_max": 5,
+    }
+
+
+def test_the_picture_of_the_sizes_is_the_same_twice(tmp_path: Path) -> None:
+    sections = [Section(f"{number:02}.md", "AF", None, f"P waves are absent {number}.") for number in range(12)]
+    for name in ("a.png", "b.png"):
+        draw_sizes(tmp_path / name, chunk_table(sections, 160, 32), 160)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    draw_sizes(tmp_path / "c.png", chunk_table(sections[:1], 160, 32), 160)
+    assert (tmp_path / "c.png").read_bytes() != (tmp_path / "a.png").read_bytes()
+
+
+def test_repeated_words_of_a_pdf_keep_their_first_page() -> None:
+    sections = [
+        Section("a.pdf", "", 1, "P waves."),
+        Section("a.pdf", "", 2, "P waves."),
+        Section("a.pdf", "", 3, "T waves."),
+    ]
+    assert chunk_table(sections, 160, 32)["page"].to_pylist() == [1, 3]
 
 
 def test_an_entry_gets_the_synonyms_of_its_opening_sentence() -> None:
@@ -112,6 +142,8 @@ def test_names_are_compared_by_their_content_words() -> None:
         ("second degree AV block", "first degree AV block"),
         ("AV block", "third-degree AV block"),  # left open by the statement
         ("inferior ischemia", "lateral ischemia"),
+        ("inferior T wave changes", "ischemic changes in inferior leads"),  # nobody said ischemia
+        ("Q waves in septal leads", "septal myocardial infarction"),
     ],
 )
 def test_another_side_chamber_degree_or_territory_does_not_fit_at_all(statement: str, name: str) -> None:

@@ -1,0 +1,33 @@
+"""A BERT and its tokenizer from the packaged model, a folder or a hub id."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from esi.errors import EsiError
+from esi.packaged import bert_source
+
+
+def load_bert(setting: str, model: str) -> tuple[Any, Any]:
+    """Tokenizer and model, the latter in evaluation mode. Torch is imported here and not before.
+
+    Args:
+        setting: the parameter that names the model, for the error.
+        model: packaged, a folder or a hub id.
+
+    Raises:
+        EsiError: it cannot be loaded.
+    """
+    from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging
+
+    source = bert_source(model)
+    offline = Path(source).is_dir()
+    logging.disable_progress_bar()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=offline)
+        return tokenizer, AutoModel.from_pretrained(source, local_files_only=offline).eval()
+    except (OSError, ValueError) as error:  # the library raises the one or the other for the same faults
+        reason = str(error).splitlines()[0]
+        raise EsiError(f"{setting} {model!r} cannot be loaded ({reason}): use packaged or a folder") from None

@@ -1,0 +1,113 @@
+"""The chunks whose vectors are nearest to a question's, by Chroma: embedded, or a `chroma run` server."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from esi.cqa.embedding import Vectors
+from esi.cqa.index import vectors_of
+from esi.errors import EsiError
+from esi.files import cache_folder
+
+Found = list[tuple[str, float]]  # (chunk id, cosine), the nearest first
+
+_COLLECTION = "chunks"
+_BATCH = 5000  # Chroma 1.5.9 takes 5,461 rows at a time
+
+
+def nearest(index: pa.Table, index_hash: str, vectors_QD: Vectors, count: int, server: str | None) -> Iterator[Found]:
+    """The `count` nearest chunks of each question, in the order of the questions.
+
+    Args:
+        index: with columns chunk_id and vector; index_hash: names its collection, so that no other index is ever searched.
+        server: host:port of a `chroma run`; None: a folder of the machine-local cache.
+
+    Raises:
+        EsiError: the server does not answer.
+    """
+    search_ef = max(100, 2 * count)
+    name = f"{index_hash[:32]}-{search_ef}"
+    opened = _on_server(server, name, index, search_ef) if server else _in_folder(name, index, search_ef)
+    with opened as collection:
+        for start in range(0, len(vectors_QD), _BATCH):
+            answer = collection.query(vectors_QD[start : start + _BATCH], n_results=count, include=["distances"])
+            for ids, distances in zip(answer["ids"], answer["distances"], strict=True):
+                yield [(chunk_id, 1.0 - distance) for chunk_id, distance in zip(ids, distances, strict=True)]
+
+
+def _settings() -> Any:
+    import chromadb  # half a second, and only a search needs it
+
+    return chromadb.Settings(anonymized_telemetry=False)
+
+
+def _configuration(search_ef: int) -> Any:
+    # One thread: with two the graph, and with it a near-tie, may differ from build to build.
+    return {"hnsw": {"space": "cosine", "num_threads": 1, "ef_search": search_ef}}
+
+
+def _fill(collection: Any, index: pa.Table) -> None:
+    ids, vectors_ND = index["chunk_id"].to_pylist(), vectors_of(index)
+    for start in range(0, len(ids), _BATCH):
+        collection.upsert(ids=ids[start : start + _BATCH], embeddings=vectors_ND[start : start + _BATCH])
+
+
+@contextmanager
+def _on_server(server: str, name: str, index: pa.Table, search_ef: int) -> Iterator[Any]:
+    """The collection on a server; filled where it is new, or where a run that filled it was killed."""
+    import chromadb
+
+    host, _, port = server.rpartition(":")
+    try:
+        client = chromadb.HttpClient(host=host, port=int(port), settings=_settings())
+        collection = client.get_or_create_collection(
+            f"esi-{name}", configuration=_configuration(search_ef), embedding_function=None
+        )
+        if collection.count() != len(index):
+            _fill(collection, index)
+        yield collection
+    except EsiError:
+        raise
+    except Exception as error:  # chromadb raises ValueError, its own and httpx's errors for one and the same fault
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise EsiError(
+            f"retrieve.server {server} does not answer as Chroma does ({reason}): start it with "
+            f"`chroma run --host {host} --port {port}`, or set retrieve.server to null"
+        ) from None
+
+
+@contextmanager
+def _in_folder(name: str, index: pa.Table, search_ef: int) -> Iterator[Any]:
+    """The collection in the cache; built beside its place and moved there whole, so that a kill leaves no half."""
+    folder = cache_folder("chroma") / name
+    if not folder.exists():
+        temporary = Path(tempfile.mkdtemp(prefix=".building.", dir=folder.parent))
+        with _client(temporary) as client:
+            _fill(
+                client.create_collection(_COLLECTION, configuration=_configuration(search_ef), embedding_function=None),
+                index,
+            )
+        try:
+            temporary.rename(folder)
+        except OSError:  # another process built the same collection meanwhile
+            shutil.rmtree(temporary)
+    with _client(folder) as client:
+        yield client.get_collection(_COLLECTION, embedding_function=None)
+
+
+@contextmanager
+def _client(folder: Path) -> Iterator[Any]:
+    import chromadb
+
+    client: Any = chromadb.PersistentClient(str(folder), settings=_settings())
+    try:
+        yield client
+    finally:
+        client.close()
