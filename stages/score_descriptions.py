@@ -1,0 +1,28 @@
+"""Score the descriptions against reference texts by BERTScore."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from esi import params
+from esi.cqa.bertscore import token_encoder
+from esi.cqa.scores import read_references, score, score_figures, write_by_statement
+from esi.ecg.statements.wording import normalise
+from esi.errors import run
+from esi.files import write_json
+
+
+def main() -> None:
+    settings = params.load().score
+    table = pq.read_table("data/descriptions.parquet", columns=["statement", "description"])
+    descriptions = dict(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    references = read_references(settings.references, normalise)
+    scored = score(descriptions, references, token_encoder(settings), settings.idf)
+    write_json("metrics/score_descriptions.json", score_figures(scored))
+    write_by_statement(Path("metrics/score_descriptions/statements.csv"), scored)
+
+
+if __name__ == "__main__":
+    run(main)
