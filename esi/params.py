@@ -148,6 +148,29 @@ class Embed(Section):
     batch_size: Positive
 
 
+class Retrieve(Section):
+    method: Literal["dense", "lexical", "hybrid"]
+    names: bool
+    server: str | None = Field(pattern=r"^[^\s:/]+:\d{1,5}$")
+
+
+class Budget(Section):
+    """What one run may spend on a model; null: no limit. Without prices the cost is unknown."""
+
+    usd: float | None = Field(gt=0)
+    tokens: Positive | None
+    usd_per_million_prompt_tokens: float | None = Field(ge=0)
+    usd_per_million_completion_tokens: float | None = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _prices_known(self) -> Budget:
+        if (self.usd_per_million_prompt_tokens is None) != (self.usd_per_million_completion_tokens is None):
+            raise ValueError("one of the two usd_per_million_* is null: set both, or neither")
+        if self.usd is not None and self.usd_per_million_prompt_tokens is None:
+            raise ValueError("usd limits the cost and usd_per_million_* are null: set your provider's prices")
+        return self
+
+
 class Describe(Section):
     provider: Literal["extractive", "openai"]
     model: str
@@ -155,11 +178,25 @@ class Describe(Section):
     question: str = Field(pattern=r"\{condition\}")
     top_k: Positive
     sentences: Positive
+    system_prompt: str = Field(min_length=1)
+    structured: bool
+    batch: bool
     temperature: float = Field(ge=0, le=2)
     max_tokens: Positive
     concurrency: Positive
     timeout_s: float = Field(gt=0)
     max_retries: int = Field(ge=0)
+    requests_per_minute: float | None = Field(gt=0)
+    tokens_per_minute: float | None = Field(gt=0)
+    budget: Budget
+
+
+class Score(Section):
+    references: Path
+    encoder: str
+    layer: int | None = Field(ge=0)
+    idf: bool
+    batch_size: Positive
 
 
 class Pairs(Section):
@@ -236,7 +273,9 @@ class Params(Section):
     statements: Statements
     chunk: Chunk
     embed: Embed
+    retrieve: Retrieve
     describe: Describe
+    score: Score
     pairs: Pairs
     model: Model
     train: Train

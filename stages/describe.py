@@ -8,28 +8,38 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from esi import params
+from esi.cqa.answer_cache import AnswerCache
 from esi.cqa.describe import ask_for, figures, findings, write_all, writer_of
 from esi.cqa.description import description_table
+from esi.cqa.provenance import provenance_table
 from esi.cqa.retrieval_report import draw_scores, write_scores
-from esi.errors import run
-from esi.files import write_json, write_table
+from esi.errors import EsiError, run
+from esi.files import cache_folder, write_json, write_table
 
 
-def main() -> None:
+def main(option: str | None = None) -> None:
+    if option not in (None, "--dry-run"):
+        raise EsiError(f"{option} is no option: --dry-run prints what a run would cost and sends nothing")
     settings = params.load()
     writer = writer_of(settings.describe)
     statements = findings(pq.read_table("data/statements.parquet"))
-    questions = ask_for(statements, Path("data/knowledge/index.parquet"), settings.describe, settings.embed)
-    described = write_all(questions, writer)
-    new = sum(answer.new for answer in described.values())
-    print(f"describe: {new} new, {len(described) - new} from the cache", file=sys.stderr)
-    write_table(
-        "data/descriptions.parquet", description_table((question, described[question.statement]) for question in questions)
-    )
-    write_json("metrics/describe.json", figures([described[statement] for statement in statements]))
+    index = Path("data/knowledge/index.parquet")
+    questions = ask_for(statements, index, settings.describe, settings.embed, settings.retrieve)
+    if option:
+        from esi.cqa.estimate import estimate_text  # it loads the openai library, which an extractive run does not need
+
+        print(estimate_text(questions, settings.describe, AnswerCache(cache_folder("answers"))))
+        return
+    answers = write_all(questions, writer)
+    described = [(question, answers[question.statement]) for question in questions]
+    new = sum(answer.new for answer in answers.values())
+    print(f"describe: {new} new, {len(answers) - new} from the cache", file=sys.stderr)
+    write_table("data/descriptions.parquet", description_table(described))
+    write_table("data/provenance.parquet", provenance_table(described, settings.describe.model))
+    write_json("metrics/describe.json", figures([answer for _, answer in described]))
     write_scores(Path("metrics/describe/retrieval.csv"), questions)
     draw_scores(Path("metrics/describe/retrieval.png"), questions)
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, *sys.argv[1:])

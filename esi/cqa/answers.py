@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
+from esi.cqa.contradiction import contradiction
+from esi.cqa.patient_facts import patient_fact
+from esi.cqa.retrieval import Passage
 from esi.cqa.sentences import content_words, split_sentences
 
 MIN_WORDS = 8
@@ -13,13 +16,6 @@ _REFUSAL = re.compile(
     r"i (cannot|can['’]t|do not|don['’]t) (provide|answer|describe|help|have|know|find)|"
     r"(passages?|texts?|context)( provided| given)? (do|does|did) not (contain|mention|describe|provide|include|say)|"
     r"not (mentioned|described|provided|included) in the (passages?|texts?|context))",
-    re.IGNORECASE,
-)
-_PATIENT = re.compile(
-    r"\b\d{1,3}[- ]?year[- ]?old\b|\baged? (of )?\d|(?-i:\b(Mr|Mrs)\.? [A-Z])|\b(she|he|her|him)\b|"
-    r"\b(the|this|our|your) (patient|man|woman|male|female|subject)(['’]s)? (is|was|has|had|shows|showed|presents?|"
-    r"presented|reports?|complains?|takes|underwent|ecg|age|history|heart|symptoms)\b|"
-    r"\bpresent(s|ed) (with|to the) (chest pain|dyspn|the emergency|syncope)",
     re.IGNORECASE,
 )
 _ECG_WORD = re.compile(
@@ -37,13 +33,13 @@ def tidy(text: str, finish_reason: str | None) -> str:
     return " ".join(sentence for sentence in split_sentences(plain) if sentence[-1] in ".!?")
 
 
-def fault(answer: str, statement: str, headings: Iterable[str], finish_reason: str | None) -> str | None:
+def fault(answer: str, statement: str, passages: Sequence[Passage], finish_reason: str | None) -> str | None:
     """Why a tidied answer is refused, as a sentence that is also told to the model; None where it is accepted.
 
     Args:
         answer: the tidied text.
         statement: the statement that it is to describe.
-        headings: of the passages; an answer may name the condition by its heading's name.
+        passages: an answer may name the condition as their headings do, and must not contradict its own entry's numbers.
         finish_reason: as the endpoint gave it.
     """
     if not answer:
@@ -52,9 +48,9 @@ def fault(answer: str, statement: str, headings: Iterable[str], finish_reason: s
         return "It refused to answer."
     if len(answer.split()) < MIN_WORDS:
         return f"It had fewer than {MIN_WORDS} words."
-    if invented := _PATIENT.search(answer):
-        return f'It spoke of a particular patient ("{invented[0]}").'
-    topic = content_words(" ".join([statement, *headings]))
+    if invented := patient_fact(answer):
+        return f'It spoke of a particular patient ("{invented}").'
+    topic = content_words(" ".join([statement, *(passage.heading for passage in passages)]))
     if len(_ECG_WORD.findall(answer)) < 2 or not topic & content_words(answer):
         return f"It did not say how {statement} looks in the ECG."
-    return None
+    return contradiction(answer, statement, passages)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event
 
 import pyarrow as pa
 from tqdm import tqdm
@@ -17,7 +19,9 @@ from esi.cqa.extractive import ExtractiveWriter
 from esi.cqa.retrieval import retrieve
 from esi.errors import EsiError
 from esi.files import cache_folder
-from esi.params import Describe, Embed
+from esi.params import Describe, Embed, Retrieve
+
+BAR_S = 0.5  # between two looks at the progress bar
 
 
 def findings(statements: pa.Table) -> list[str]:
@@ -34,10 +38,13 @@ def findings(statements: pa.Table) -> list[str]:
     return names
 
 
-def ask_for(statements: Sequence[str], index_path: Path, describe: Describe, embed: Embed) -> list[Question]:
+def ask_for(statements: Sequence[str], index_path: Path, describe: Describe, embed: Embed, how: Retrieve) -> list[Question]:
     """The questions with their retrieved passages, in the order of the statements."""
     questions = {statement: describe.question.replace("{condition}", statement) for statement in statements}
-    passages = retrieve(index_path, questions, encoder_of(embed), encoder_name(embed), describe.top_k)
+    encode, name = encoder_of(embed), encoder_name(embed)
+    passages = retrieve(
+        index_path, questions, encode, name, describe.top_k, method=how.method, names=how.names, server=how.server
+    )
     return [Question(statement, questions[statement], tuple(passages[statement])) for statement in statements]
 
 
@@ -54,16 +61,44 @@ def writer_of(settings: Describe) -> Writer:
 
 def write_all(questions: Sequence[Question], writer: Writer) -> dict[str, Description]:
     """A description by statement. The first error stops what has not begun; answers so far stay in the cache."""
+    writer.prepare(questions)
     described: dict[str, Description] = {}
-    with ThreadPoolExecutor(max_workers=writer.concurrency) as pool:
-        futures = {pool.submit(writer.write, question): question.statement for question in questions}
-        try:
-            for future in tqdm(as_completed(futures), total=len(futures), desc="describe", unit="statement"):
-                described[futures[future]] = future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    todo: SimpleQueue[Question] = SimpleQueue()
+    for question in questions:
+        todo.put(question)
+    stopped = Event()
+    with tqdm(total=len(questions), desc="describe", unit="statement") as bar:
+
+        def work() -> None:
+            while not stopped.is_set():
+                try:
+                    question = todo.get_nowait()
+                except Empty:
+                    return
+                described[question.statement] = writer.write(question)
+
+        # A future a thread, not one a question: there may be 100,000 of those.
+        with ThreadPoolExecutor(max_workers=writer.concurrency) as pool:
+            threads = [pool.submit(work) for _ in range(writer.concurrency)]
+            try:
+                waiting = set(threads)
+                while waiting:
+                    done, waiting = wait(waiting, timeout=BAR_S, return_when=FIRST_EXCEPTION)
+                    _show(bar, described)
+                    for thread in done:
+                        thread.result()
+            finally:
+                stopped.set()
     return described
+
+
+def _show(bar: tqdm, described: Mapping[str, Description]) -> None:
+    answers = list(described.values())
+    tokens = sum(answer.spent_tokens for answer in answers)
+    costs = [answer.spent_usd for answer in answers if answer.spent_usd is not None]
+    if tokens:
+        bar.set_postfix_str(f"{tokens} tokens" + (f", {sum(costs):.4f} USD" if costs else ""), refresh=False)
+    bar.update(len(answers) - bar.n)
 
 
 def figures(described: Sequence[Description]) -> dict[str, int | float]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
@@ -37,6 +37,18 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """One request to a model and what came of it."""
+
+    request: str  # its hash, which names its file in the cache
+    model: str | None  # that says it answered: a snapshot, or what a proxy chose
+    answered_at: str | None  # UTC
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    rejection: str | None  # why the answer was refused
+
+
+@dataclass(frozen=True)
 class Description:
     """An accepted description and how it came about."""
 
@@ -46,9 +58,17 @@ class Description:
     prompt_hash: str
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    cost_usd: float | None = None  # of all tries, at the prices of params.yaml
     fallback: bool = False
-    rejections: tuple[str, ...] = ()  # why earlier answers were refused
+    exchanges: tuple[Exchange, ...] = ()
     new: bool = True  # False where every answer came from the cache
+    spent_tokens: int = 0  # by this run, cached answers left out
+    spent_usd: float | None = None
+
+    @property
+    def rejections(self) -> tuple[str, ...]:
+        """Why earlier answers were refused."""
+        return tuple(each.rejection for each in self.exchanges if each.rejection is not None)
 
 
 class Writer(Protocol):
@@ -56,19 +76,23 @@ class Writer(Protocol):
 
     concurrency: int
 
+    def prepare(self, questions: Sequence[Question]) -> None:
+        """What is better done for all questions together; nothing unless a writer says otherwise."""
+        return None
+
     def write(self, question: Question) -> Description: ...
 
 
 def description_table(described: Iterable[tuple[Question, Description]]) -> pa.Table:
     """The rows of data/descriptions.parquet (columns: `SCHEMA`)."""
-    names = ("provider", "model", "prompt_hash", "prompt_tokens", "completion_tokens", "fallback")
+    names = ("provider", "model", "prompt_hash", "prompt_tokens", "completion_tokens", "cost_usd", "fallback")
     rows = [
         {
             "statement": question.statement,
             "question": question.question,
             "description": answer.text,
             "chunk_ids": [passage.chunk_id for passage in question.passages],
-            **{name: asdict(answer)[name] for name in names},
+            **{name: getattr(answer, name) for name in names},
         }
         for question, answer in described
     ]

@@ -9,7 +9,7 @@ from esi.cqa import sentences
 from esi.cqa.answer_cache import AnswerCache
 from esi.cqa.books import HEADING_BORDER
 from esi.cqa.chunks import entry_of
-from esi.cqa.description import Description, Question
+from esi.cqa.description import Description, Question, Writer
 from esi.cqa.retrieval import Passage, name_overlap
 from esi.cqa.sentences import content_words, split_sentences
 from esi.files import files_hash, json_hash
@@ -22,7 +22,7 @@ _WAVE = re.compile(r"\b([PQRSTU]['’]? (wave|peak|axis)|(QRS|QS|rS|qR|RR|PP|PR|
 _CRITERIA = re.compile(r"criteria|characteristics|features|findings|ECG", re.IGNORECASE)
 
 
-class ExtractiveWriter:
+class ExtractiveWriter(Writer):
     """Takes at most `limit` sentences, in reading order, from the entry that is about the statement."""
 
     concurrency = 1

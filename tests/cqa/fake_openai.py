@@ -1,4 +1,7 @@
-"""A local server that speaks as much of the OpenAI protocol as the project uses, and records all that it is sent."""
+"""A local server that speaks as much of the OpenAI protocol as the project uses, and records all that it is sent.
+
+A reply's content is sent as JSON, bytes as they are; `CUT` closes the connection without an answer.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
 
-Reply = Callable[[str, dict[str, Any]], tuple[int, dict[str, str], Any]]
+Reply = Callable[[str, Any], tuple[int, dict[str, str], Any]]  # path, body: JSON, or bytes of anything else
+CUT = object()
 
 
 @dataclass
@@ -37,11 +41,21 @@ def fake_openai(reply: Reply) -> Iterator[Recorded]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            data = self.rfile.read(int(self.headers["Content-Length"]))
+            body = json.loads(data) if self.headers["Content-Type"] == "application/json" else data
             with recorded.lock:
                 recorded.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
-            status, headers, content = reply(self.path, body)
-            data = json.dumps(content).encode()
+            self._answer(*reply(self.path, body))
+
+        def do_GET(self) -> None:
+            self._answer(*reply(self.path, None))
+
+        def _answer(self, status: int, headers: dict[str, str], content: Any) -> None:
+            if content is CUT:
+                self.connection.shutdown(socket.SHUT_RDWR)
+                self.close_connection = True
+                return
+            data = content if isinstance(content, bytes) else json.dumps(content).encode()
             self.send_response(status)
             for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **headers}.items():
                 self.send_header(name, value)
@@ -55,8 +69,14 @@ def fake_openai(reply: Reply) -> Iterator[Recorded]:
         def log_message(self, *arguments: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 128
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A client that left early (a time-out, a kill) is no news."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     recorded.base_url = f"http://127.0.0.1:{server.server_port}/v1"
     Thread(target=server.serve_forever, daemon=True).start()
     try:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from esi.cqa.answers import fault, tidy
+from esi.cqa.retrieval import Passage
 
 GOOD = "Complete left bundle branch block shows a QRS of 120 ms or more with broad R waves in I, aVL, V5 and V6."
-HEADINGS = ["Complete left bundle branch block > ECG criteria"]
+NAMES = ["Complete left bundle branch block", "LBBB", "left bundle branch block"]
+PASSAGE = Passage("id", "book.md", f"{NAMES[0]} > ECG criteria", NAMES, 1, "The QRS lasts 120 ms or more.", 0, 0.5)
 
 
 def verdict(answer: str, finish_reason: str = "stop") -> str | None:
-    return fault(tidy(answer, finish_reason), "LBBB", HEADINGS, finish_reason)
+    return fault(tidy(answer, finish_reason), "LBBB", [PASSAGE], finish_reason)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from esi.cqa.description import SCHEMA
 from esi.cqa.sentences import content_words
 from esi.errors import EsiError
 from esi.files import file_hash, write_table
+from tests.cqa.fake_openai import completion, fake_openai
 
 ROOT = Path(__file__).parents[2]
 BOOK = """# Book
@@ -33,6 +34,7 @@ Left bundle branch block has a QRS complex of 120 ms. V6 shows a broad R wave.
 """
 OUTS = [
     "data/descriptions.parquet",
+    "data/provenance.parquet",
     "metrics/describe.json",
     "metrics/describe/retrieval.csv",
     "metrics/describe/retrieval.png",
@@ -125,3 +127,53 @@ def test_a_statement_that_stands_there_twice_is_refused(project: Path) -> None:
     stages.embed.main()
     with pytest.raises(EsiError, match="names 'AFIB' more than once"):
         stages.describe.main()
+
+
+def by_endpoint(project: Path, base_url: str) -> None:
+    params = project / "params.yaml"
+    section = params.read_text().split("describe:\n")
+    changed = (
+        section[1].replace("provider: extractive", "provider: openai").replace("base_url: null", f"base_url: {base_url}", 1)
+    )
+    params.write_text(f"{section[0]}describe:\n{changed}")
+
+
+def test_only_label_texts_and_passages_leave_the_machine(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else the tables hold - ids, ages, sexes, reports, raw wordings, counts, signals - is in no request."""
+    secrets = {
+        "record_id": "rec-771177",
+        "subject_id": "sub-881188",
+        "age": 8787,
+        "sex": "female-xyz",
+        "report": "free report of Jane",
+        "signal": [31337, 31338],
+        "wordings": ["LBBB, Mrs. Doe"],
+        "sources": ["site-of-secrets"],
+        "count": 424242,
+    }
+    row = {"statement": "left bundle branch block", "kind": "finding"}
+    write_table("data/statements.parquet", pa.Table.from_pylist([row | secrets]))
+    write_table("data/ecg/ptbxl/part-0.parquet", pa.Table.from_pylist([secrets]))
+    answer = "Left bundle branch block shows a QRS complex of 120 ms or more and a broad R wave in V6."
+    with fake_openai(lambda path, body: completion(answer)) as server:
+        by_endpoint(project, server.base_url)
+        rows = run()
+    assert rows["left bundle branch block"]["description"] == answer
+    assert len(server.requests) == 1
+    assert "left bundle branch block" in json.dumps(server.requests)
+    for value in secrets.values():
+        for text in map(str, value if isinstance(value, list) else [value]):
+            assert text not in json.dumps([body for _, _, body in server.requests]), text
+
+
+def test_a_dry_run_prints_the_estimate_and_sends_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run()
+    before = [file_hash(out) for out in OUTS]
+    with fake_openai(lambda path, body: completion("never")) as server:
+        by_endpoint(project, server.base_url)
+        stages.describe.main("--dry-run")
+        assert server.requests == []
+    assert "2 statements, 0 answered from the cache, 2 requests to gpt-3.5-turbo" in capsys.readouterr().out
+    assert [file_hash(out) for out in OUTS] == before
+    with pytest.raises(EsiError, match="--dryrun is no option"):
+        stages.describe.main("--dryrun")

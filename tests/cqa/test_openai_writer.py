@@ -11,14 +11,21 @@ from typing import Any
 import pytest
 
 from esi.cqa.answer_cache import AnswerCache
+from esi.cqa.conversation import RETRY_PROMPT
 from esi.cqa.describe import figures, write_all, writer_of
 from esi.cqa.description import Description, Question
-from esi.cqa.openai_writer import RETRY_PROMPT, SYSTEM_PROMPT
 from esi.cqa.retrieval import Passage
 from esi.errors import EsiError
 from esi.params import Describe
 from tests.cqa.fake_openai import completion, fake_openai
 
+SYSTEM_PROMPT = "You are a cardiologist."
+NO_BUDGET = {
+    "usd": None,
+    "tokens": None,
+    "usd_per_million_prompt_tokens": None,
+    "usd_per_million_completion_tokens": None,
+}
 STATEMENTS = [f"finding number {number}" for number in range(12)]
 
 
@@ -35,6 +42,12 @@ def settings(base_url: str | None, **changes: Any) -> Describe:
         "concurrency": 6,
         "timeout_s": 10,
         "max_retries": 2,
+        "system_prompt": SYSTEM_PROMPT,
+        "structured": False,
+        "batch": False,
+        "requests_per_minute": None,
+        "tokens_per_minute": None,
+        "budget": NO_BUDGET,
     }
     return Describe(**values | changes)
 
@@ -162,7 +175,7 @@ def test_a_refused_key_stops_the_run_with_a_sentence_and_keeps_what_was_paid(own
 
 def test_keys_come_from_the_environment_and_are_written_nowhere(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(EsiError, match="describe.provider is openai and OPENAI_API_KEY is not set"):
-        writer_of(settings(None))
+        write_all([question("one")], writer_of(settings(None)))
     with fake_openai(lambda path, body: completion(answer_to(body))) as server:
         write_all([question("one")], writer_of(settings(server.base_url)))  # a server of one's own needs no key
         monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")

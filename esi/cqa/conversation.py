@@ -1,0 +1,108 @@
+"""What is said to a model for one statement: the question, and, after an answer that is refused, why.
+
+What is sent: the system prompt, the question with the statement's text, and the retrieved passages. Nothing of a record or a
+person is known here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from esi.cqa.answers import fault, tidy
+from esi.cqa.budget import Tokens, cost_usd
+from esi.cqa.description import Description, Exchange, Question
+from esi.cqa.index import embedded_text
+from esi.files import json_hash
+from esi.params import Describe
+
+PROVIDER = "openai"
+TRIES = 3  # a rejected answer is asked for again with the reason, then the extractive writer steps in
+USER_PROMPT = "Passages:\n{passages}\n\nQuestion: {question}"
+RETRY_PROMPT = "That answer cannot be used. {reason} Answer the question again."
+
+
+class Conversation:
+    """One question's requests, in turn, and what their answers amount to.
+
+    `request` is the next one as the cache knows it, None once an answer is accepted or all tries are used up; `take` gives
+    its answer.
+    """
+
+    def __init__(self, question: Question, settings: Describe) -> None:
+        self.question = question
+        self._settings = settings
+        self._messages = first_messages(question, settings.system_prompt)
+        self._prompt_hash = json_hash({"messages": self._messages})
+        self._exchanges: list[Exchange] = []
+        self._text: str | None = None
+
+    @property
+    def request(self) -> dict[str, Any] | None:
+        if self._text is not None or len(self._exchanges) == TRIES:
+            return None
+        settings: dict[str, Any] = {"temperature": self._settings.temperature, "max_tokens": self._settings.max_tokens}
+        if self._settings.structured:
+            settings["structured"] = True
+        endpoint = {"provider": PROVIDER, "base_url": self._settings.base_url, "model": self._settings.model}
+        return endpoint | {"messages": self._messages, "settings": settings}
+
+    def take(self, answer: Mapping[str, Any]) -> None:
+        """Check the answer to `request`: it is accepted, or the next request tells the model why not."""
+        key = json_hash(self.request or {})
+        text, reason = self._checked(answer)
+        names = ("model", "answered_at", "prompt_tokens", "completion_tokens")
+        self._exchanges.append(Exchange(key, **{name: answer.get(name) for name in names}, rejection=reason))
+        if reason is None:
+            self._text = text
+            return
+        refused = {"role": "assistant", "content": answer["text"] or "(empty)"}
+        self._messages = [*self._messages, refused, {"role": "user", "content": RETRY_PROMPT.format(reason=reason)}]
+
+    def description(self, fallback: Description | None) -> Description:
+        """The accepted answer, or `fallback`'s text, with what all tries took. None of this run's own spending is in it."""
+        prompt, completion = _total(self._exchanges, "prompt_tokens"), _total(self._exchanges, "completion_tokens")
+        known = prompt is not None and completion is not None
+        return Description(
+            text=self._text if self._text is not None else fallback.text if fallback else "",
+            provider=fallback.provider if fallback else PROVIDER,
+            model=fallback.model if fallback else self._settings.model,
+            prompt_hash=self._prompt_hash,
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            cost_usd=cost_usd(Tokens(prompt or 0, completion or 0), self._settings.budget) if known else None,
+            fallback=fallback is not None,
+            exchanges=tuple(self._exchanges),
+            new=False,
+        )
+
+    @property
+    def refused(self) -> bool:
+        """Whether every answer was."""
+        return self._text is None and len(self._exchanges) == TRIES
+
+    def _checked(self, answer: Mapping[str, Any]) -> tuple[str, str | None]:
+        said, finish_reason = answer["text"], answer["finish_reason"]
+        if self._settings.structured:
+            try:
+                said = json.loads(said)["description"].strip()
+            except (ValueError, TypeError, KeyError, AttributeError):
+                return "", 'It was not a JSON object {"description": "..."}.'
+        text = tidy(said, finish_reason)
+        return text, fault(text, self.question.statement, self.question.passages, finish_reason)
+
+
+def first_messages(question: Question, system_prompt: str) -> list[dict[str, str]]:
+    """The messages that open a conversation."""
+    passages = "\n".join(
+        f"[{number}] {embedded_text(passage.heading, passage.names, passage.text)}"
+        for number, passage in enumerate(question.passages, start=1)
+    )
+    user = USER_PROMPT.format(passages=passages, question=question.question)
+    return [{"role": "system", "content": system_prompt}, {"role": "user", "content": user}]
+
+
+def _total(exchanges: list[Exchange], name: str) -> int | None:
+    counts = [getattr(each, name) for each in exchanges]
+    return None if None in counts else sum(counts)
