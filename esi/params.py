@@ -176,7 +176,7 @@ class Describe(Section):
     model: str
     base_url: str | None
     question: str = Field(pattern=r"\{condition\}")
-    top_k: Positive
+    top_k: int = Field(ge=0)
     sentences: Positive
     system_prompt: str = Field(min_length=1)
     structured: bool
@@ -189,6 +189,12 @@ class Describe(Section):
     requests_per_minute: float | None = Field(gt=0)
     tokens_per_minute: float | None = Field(gt=0)
     budget: Budget
+
+    @model_validator(mode="after")
+    def _something_to_write_from(self) -> Describe:
+        if self.provider == "extractive" and self.top_k == 0:
+            raise ValueError("top_k is 0, and the extractive writer takes its sentences from passages: set it to 1 or more")
+        return self
 
 
 class Score(Section):

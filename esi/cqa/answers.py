@@ -11,13 +11,16 @@ from esi.cqa.retrieval import Passage
 from esi.cqa.sentences import content_words, split_sentences
 
 MIN_WORDS = 8
+LOOP_WORDS = 12  # a run of words that comes twice: small models loop, and no entry of the handbook has one
 _REFUSAL = re.compile(
     r"\b(i(['’]m| am) (sorry|unable|not able)|as an ai\b|language model|insufficient information|unable to (answer|provide)|"
     r"i (cannot|can['’]t|do not|don['’]t) (provide|answer|describe|help|have|know|find)|"
     r"(passages?|texts?|context)( provided| given)? (do|does|did) not (contain|mention|describe|provide|include|say)|"
-    r"not (mentioned|described|provided|included) in the (passages?|texts?|context))",
+    r"not (mentioned|described|provided|included) in the (passages?|texts?|context)|"
+    r"(answer|description|information)\b.{0,120}? (is|are) not (available|given|known|provided))",
     re.IGNORECASE,
 )
+_ABOUT_ITSELF = re.compile(r"\b(this|that|the|my|previous) (answer|question)s?\b", re.IGNORECASE)
 _ECG_WORD = re.compile(
     r"\b((p|q|r|s|t|u|delta|flutter)[- ]?waves?|qrs|pr|qt|qtc|rr|st|ecg|v[1-6]|av[rlf]|leads?|axis|segments?|intervals?|"
     r"complex(es)?|beats|impulses|rhythm|spikes?|ms|mv)\b",
@@ -46,11 +49,27 @@ def fault(answer: str, statement: str, passages: Sequence[Passage], finish_reaso
         return "It was cut off before the end of its first sentence." if finish_reason == "length" else "It was empty."
     if finish_reason == "content_filter" or _REFUSAL.search(answer):
         return "It refused to answer."
+    if _ABOUT_ITSELF.search(answer):
+        return "It spoke of the question or the answer instead of the ECG."
     if len(answer.split()) < MIN_WORDS:
         return f"It had fewer than {MIN_WORDS} words."
     if invented := patient_fact(answer):
         return f'It spoke of a particular patient ("{invented}").'
+    if loop := _loop(answer):
+        return f'It repeated itself ("{loop}").'
     topic = content_words(" ".join([statement, *(passage.heading for passage in passages)]))
     if len(_ECG_WORD.findall(answer)) < 2 or not topic & content_words(answer):
         return f"It did not say how {statement} looks in the ECG."
     return contradiction(answer, statement, passages)
+
+
+def _loop(answer: str) -> str | None:
+    """The first run of `LOOP_WORDS` words that stands there twice."""
+    words = re.findall(r"[\w'-]+", answer)
+    seen: set[tuple[str, ...]] = set()
+    for start in range(len(words) - LOOP_WORDS + 1):
+        run = tuple(word.lower() for word in words[start : start + LOOP_WORDS])
+        if run in seen:
+            return " ".join(words[start : start + LOOP_WORDS])
+        seen.add(run)
+    return None

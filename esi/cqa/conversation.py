@@ -19,7 +19,7 @@ from esi.params import Describe
 
 PROVIDER = "openai"
 TRIES = 3  # a rejected answer is asked for again with the reason, then the extractive writer steps in
-USER_PROMPT = "Passages:\n{passages}\n\nQuestion: {question}"
+USER_PROMPT = "Answer from these passages:\n{passages}\n\nQuestion: {question}"
 RETRY_PROMPT = "That answer cannot be used. {reason} Answer the question again."
 
 
@@ -94,12 +94,12 @@ class Conversation:
 
 
 def first_messages(question: Question, system_prompt: str) -> list[dict[str, str]]:
-    """The messages that open a conversation."""
+    """The messages that open a conversation; without passages (describe.top_k 0) the question alone."""
     passages = "\n".join(
         f"[{number}] {embedded_text(passage.heading, passage.names, passage.text)}"
         for number, passage in enumerate(question.passages, start=1)
     )
-    user = USER_PROMPT.format(passages=passages, question=question.question)
+    user = USER_PROMPT.format(passages=passages, question=question.question) if passages else question.question
     return [{"role": "system", "content": system_prompt}, {"role": "user", "content": user}]
 
 

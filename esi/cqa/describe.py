@@ -39,8 +39,10 @@ def findings(statements: pa.Table) -> list[str]:
 
 
 def ask_for(statements: Sequence[str], index_path: Path, describe: Describe, embed: Embed, how: Retrieve) -> list[Question]:
-    """The questions with their retrieved passages, in the order of the statements."""
+    """The questions with their retrieved passages (none where `describe.top_k` is 0), in the order of the statements."""
     questions = {statement: describe.question.replace("{condition}", statement) for statement in statements}
+    if describe.top_k == 0:
+        return [Question(statement, question, ()) for statement, question in questions.items()]
     encode, name = encoder_of(embed), encoder_name(embed)
     passages = retrieve(
         index_path, questions, encode, name, describe.top_k, method=how.method, names=how.names, server=how.server

@@ -37,6 +37,12 @@ def test_good_answers_pass(answer: str) -> None:
         ("Wide QRS.", "fewer than"),
         ("I'm sorry, but I cannot describe the QRS complex in left bundle branch block.", "refused"),
         ("The passages do not mention how left bundle branch block alters the QRS complex in V1.", "refused"),
+        (
+            'The answer to the question "How is left bundle branch block seen in the QRS complex of V6?" is not available.',
+            "refused",
+        ),
+        ("LBBB shows a wide QRS complex and broad R waves in V6. This answer is repeated.", "instead of the ECG"),
+        (" ".join(["In LBBB the QRS complex lasts 120 ms or more, with broad R waves in I and V6."] * 2), "repeated itself"),
         ("As an AI language model I know that left bundle branch block widens the QRS complex in V6.", "refused"),
         (
             "A 65-year-old man with left bundle branch block has a wide QRS complex and broad R waves in V6.",

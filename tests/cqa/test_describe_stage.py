@@ -166,6 +166,25 @@ def test_only_label_texts_and_passages_leave_the_machine(project: Path, monkeypa
             assert text not in json.dumps([body for _, _, body in server.requests]), text
 
 
+def test_without_passages_a_model_answers_from_the_question_alone(project: Path) -> None:
+    """Table 8, "none". An answer that is refused to the end leaves no description, for there is no book to fall back on."""
+    good = "Left bundle branch block shows a QRS complex of 120 ms or more and a broad R wave in V6."
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("  top_k: 2 ", "  top_k: 0 "))
+    with pytest.raises(
+        EsiError, match="describe: .*top_k is 0, and the extractive writer takes its sentences from passages"
+    ):
+        run()
+    with fake_openai(
+        lambda path, body: completion(good if "left bundle" in body["messages"][1]["content"] else "No.")
+    ) as server:
+        by_endpoint(project, server.base_url)
+        rows = run()
+    assert {name: row["description"] for name, row in rows.items()} == {"left bundle branch block": good, "AFIB": ""}
+    assert {body["messages"][1]["content"] for _, _, body in server.requests} == {row["question"] for row in rows.values()}
+    assert all(row["chunk_ids"] == [] for row in rows.values())
+
+
 def test_a_dry_run_prints_the_estimate_and_sends_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run()
     before = [file_hash(out) for out in OUTS]

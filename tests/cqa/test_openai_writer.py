@@ -98,7 +98,8 @@ def test_nothing_but_statement_passages_and_fixed_prompts_is_sent() -> None:
         messages = body.pop("messages")
         assert body == {"model": "m", "temperature": 0.0, "max_tokens": 50}
         name = asked_about({"messages": messages})
-        user = f"Passages:\n[1] {name} (SYN): The QRS complex of {name} is wide in V1.\n\nQuestion: How is {name} seen?"
+        passage = f"[1] {name} (SYN): The QRS complex of {name} is wide in V1."
+        user = f"Answer from these passages:\n{passage}\n\nQuestion: How is {name} seen?"
         expected = [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": user}]
         if len(messages) > 2:
             retry = RETRY_PROMPT.format(reason="It had fewer than 8 words.")
