@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from benchmarks.report import report
+from benchmarks.simulated import FOLDS, mimic_release
 from esi import params
 from esi.ecg.ingest import ingest
 from esi.ecg.releases import list_entries
@@ -27,9 +28,7 @@ from esi.ecg.simulate.cohort import simulate_cohort
 from esi.ecg.standard import StandardEcg, windows
 from esi.ecg.tables import COMPRESSION, ROW_GROUP_RECORDS, SCHEMA, table_paths
 from esi.ecg.wfdb_files import read_signals
-from esi.params import Folds, Ingest, MimicRelease, PtbxlRelease, Quality
-
-FOLDS = Folds(train=list(range(1, 11)), validation=[], test=[])
+from esi.params import Ingest, PtbxlRelease, Quality
 
 
 def plain_loop(settings: Ingest, limits: Quality, out: Path) -> None:
@@ -108,10 +107,7 @@ def main() -> None:
             )
         else:
             simulate_cohort(folder, {"mimic": arguments.records}, 0)
-            settings = MimicRelease(
-                format="mimic", root=folder / "mimic", watch=".", windows="first", folds=FOLDS,
-                patients=folder / "mimic/patients.csv",
-            )  # fmt: skip
+            settings = mimic_release(folder / "mimic")
         for repeat in range(arguments.repeats):
             out = folder / f"ours-{repeat}"
             out.mkdir()

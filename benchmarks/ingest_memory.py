@@ -22,16 +22,13 @@ from esi.ecg.simulate.cohort import simulate_cohort
 INGEST = """
 import sys
 from pathlib import Path
+from benchmarks.simulated import mimic_release
 from esi import params
 from esi.ecg.ingest import ingest
-from esi.params import Folds, MimicRelease
 
 if __name__ == "__main__":
     root, out = map(Path, sys.argv[1:])
-    folds = Folds(train=list(range(1, 11)), validation=[], test=[])
-    patients = root / "patients.csv"
-    settings = MimicRelease(format="mimic", root=root, watch=".", windows="first", folds=folds, patients=patients)
-    ingest("bench", settings, params.load().quality, out)
+    ingest("bench", mimic_release(root), params.load().quality, out)
 """
 
 

@@ -19,13 +19,14 @@ import pyarrow.parquet as pq
 import torch
 
 from benchmarks.report import report
+from benchmarks.simulated import mimic_release
 from esi import params
 from esi.ecg.ingest import ingest
 from esi.ecg.simulate.cohort import simulate_cohort
 from esi.ecg.tables import signals_of, table_paths
 from esi.pairs.dataset import gather_microvolts, gather_signals
 from esi.pairs.store import SignalStore, open_store
-from esi.params import Folds, MimicRelease, Signal
+from esi.params import Signal
 
 BATCH = 48  # the paper's, a GPU
 
@@ -67,10 +68,8 @@ def main() -> None:
         folder = Path(name)
         os.environ["DVC_ROOT"] = name  # its cache goes with it
         simulate_cohort(folder, {"mimic": arguments.records}, 0)
-        folds = Folds(train=list(range(1, 11)), validation=[], test=[])
-        release = MimicRelease(format="mimic", root=folder / "mimic", watch=".", windows="first", folds=folds, patients=None)
         (folder / "bench").mkdir()
-        ingest("bench", release, params.load().quality, folder / "bench")
+        ingest("bench", mimic_release(folder / "mimic"), params.load().quality, folder / "bench")
         figures = {}
         for rate in (500, 100):
             store = open_store(folder / "bench", Signal(rate=rate, highpass_hz=0))
