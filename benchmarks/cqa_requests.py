@@ -26,7 +26,7 @@ from esi.cqa.conversation import Conversation
 from esi.cqa.describe import write_all, writer_of
 from esi.cqa.description import Question
 from esi.cqa.retrieval import Passage
-from esi.params import Describe
+from esi.settings.cqa import Describe
 
 SERVER = """
 import asyncio, json, sys

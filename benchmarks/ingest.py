@@ -28,7 +28,7 @@ from esi.ecg.simulate.cohort import simulate_cohort
 from esi.ecg.standard import StandardEcg, windows
 from esi.ecg.tables import COMPRESSION, ROW_GROUP_RECORDS, SCHEMA, table_paths
 from esi.ecg.wfdb_files import read_signals
-from esi.params import Ingest, PtbxlRelease, Quality
+from esi.settings.data import Ingest, PtbxlRelease, Quality
 
 
 def plain_loop(settings: Ingest, limits: Quality, out: Path) -> None:

@@ -26,7 +26,7 @@ from esi.ecg.simulate.cohort import simulate_cohort
 from esi.ecg.tables import signals_of, table_paths
 from esi.pairs.dataset import gather_microvolts, gather_signals
 from esi.pairs.store import SignalStore, open_store
-from esi.params import Signal
+from esi.settings.data import Signal
 
 BATCH = 48  # the paper's, a GPU
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from esi.params import Folds, MimicRelease
+from esi.settings.data import Folds, MimicRelease
 
 FOLDS = Folds(train=list(range(1, 11)), validation=[], test=[])
 

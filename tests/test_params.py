@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from esi import params
+from esi.settings.data import Folds
 from tests.conftest import ROOT
 
 
@@ -48,6 +49,6 @@ def test_a_wrong_setting_is_one_sentence_that_names_it(tmp_path: Path, old: str,
 
 def test_a_fold_has_one_purpose() -> None:
     with pytest.raises(ValueError, match="folds \\[9\\] are in more than one"):
-        params.Folds(train=[1, 9], validation=[9], test=[10])
-    folds = params.Folds(train=[1, 2], validation=[9], test=[10])
+        Folds(train=[1, 9], validation=[9], test=[10])
+    folds = Folds(train=[1, 2], validation=[9], test=[10])
     assert [folds.split_of(fold) for fold in (1, 9, 10, 5)] == ["train", "validation", "test", "unused"]

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from tests.conftest import ROOT
 
 STAGES = sorted(path.stem for path in (ROOT / "stages").glob("*.py") if path.stem != "__init__")
-SHARED = {"esi.errors", "esi.params", "esi.files", "esi.packaged"}
+SHARED = {"esi.errors", "esi.params", "esi.settings", "esi.files", "esi.packaged"}
 MAY_IMPORT = {  # beyond itself and what is shared
     "esi.cqa": set(),
     "esi.ecg": set(),
@@ -48,13 +48,16 @@ def imports(name: str) -> frozenset[str]:
 
 
 def closure(name: str) -> set[str]:
+    """All modules that a stage's result depends on. `esi.params` checks every section, but a stage gets the values of those
+    that it names as its `params`: a new training setting does not simulate anew.
+    """
     seen: set[str] = set()
     todo = [name]
     while todo:
         module = todo.pop()
         if module not in seen:
             seen.add(module)
-            todo += imports(module)
+            todo += imports(module) if module != "esi.params" else []
     return seen
 
 

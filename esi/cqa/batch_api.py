@@ -28,7 +28,7 @@ from esi.cqa.estimate import missing_requests
 from esi.cqa.openai_client import LONGEST_REASON, plain
 from esi.errors import EsiError
 from esi.files import cache_folder, json_hash, locked, write_json
-from esi.params import Describe
+from esi.settings.cqa import Describe
 
 POLL_S = 30.0
 MAX_REQUESTS = 20_000  # of the 50,000 and 200 MB that OpenAI takes: 10 kB a request

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from esi.cqa.local_bert import load_bert
 from esi.errors import EsiError
-from esi.params import Score
+from esi.settings.cqa import Score
 
 Array = npt.NDArray[np.float64]
 UNSEEN = -1  # among token ids: any that no reference holds

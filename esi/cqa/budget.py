@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from threading import Condition
 
 from esi.errors import EsiError
-from esi.params import Budget
+from esi.settings.cqa import Budget
 
 
 @dataclass(frozen=True)

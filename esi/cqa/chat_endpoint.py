@@ -15,7 +15,7 @@ from esi.cqa.chunks import count_tokens
 from esi.cqa.openai_client import connect, plain
 from esi.cqa.pace import Pace, backoff, retry_after
 from esi.errors import EsiError
-from esi.params import Describe
+from esi.settings.cqa import Describe
 
 MESSAGE_TOKENS = 16  # a chat template adds to each message; gpt-3.5-turbo 4
 LONGEST_WAIT_S = 600.0  # a server that asks for more (a quota of the day) ends the run instead

@@ -15,7 +15,7 @@ from esi.cqa.budget import Tokens, cost_usd
 from esi.cqa.description import Description, Exchange, Question
 from esi.cqa.index import embedded_text
 from esi.files import json_hash
-from esi.params import Describe
+from esi.settings.cqa import Describe
 
 PROVIDER = "openai"
 TRIES = 3  # a rejected answer is asked for again with the reason, then the extractive writer steps in

@@ -19,7 +19,7 @@ from esi.cqa.extractive import ExtractiveWriter
 from esi.cqa.retrieval import retrieve
 from esi.errors import EsiError
 from esi.files import cache_folder
-from esi.params import Describe, Embed, Retrieve
+from esi.settings.cqa import Describe, Embed, Retrieve
 
 BAR_S = 0.5  # between two looks at the progress bar
 

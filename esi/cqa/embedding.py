@@ -12,7 +12,7 @@ from esi.cqa.local_bert import load_bert
 from esi.cqa.vector_cache import VectorCache
 from esi.errors import EsiError
 from esi.files import cache_folder
-from esi.params import Embed
+from esi.settings.cqa import Embed
 
 # N: texts, D: dimensions of the encoder
 Vectors = npt.NDArray[np.float32]

@@ -10,7 +10,7 @@ from esi.cqa.budget import Tokens, amount, cost_usd
 from esi.cqa.chat_endpoint import estimate
 from esi.cqa.conversation import Conversation
 from esi.cqa.description import Question
-from esi.params import Describe
+from esi.settings.cqa import Describe
 
 
 def missing_requests(

@@ -12,7 +12,7 @@ from esi.cqa.chat_endpoint import ChatEndpoint, used_tokens
 from esi.cqa.conversation import Conversation
 from esi.cqa.description import Description, Question, Writer
 from esi.cqa.extractive import ExtractiveWriter
-from esi.params import Describe
+from esi.settings.cqa import Describe
 
 
 class OpenAIWriter(Writer):

@@ -8,7 +8,7 @@ from esi.datasheet import tables
 from esi.datasheet.counts import OLDEST
 from esi.datasheet.labels import shown
 from esi.datasheet.tables import Sheets, number
-from esi.params import Quality
+from esi.settings.data import Quality
 
 
 def render(sheets: Sheets, shared: Mapping[tuple[str, str], int], quality: Quality, pictures: Sequence[str]) -> str:

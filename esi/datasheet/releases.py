@@ -9,7 +9,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from esi.errors import EsiError
-from esi.params import Ingest, Section
+from esi.settings.data import Ingest
+from esi.settings.section import Section
 
 
 class Release(Section):

@@ -10,7 +10,7 @@ import polars as pl
 from esi.datasheet.counts import NOISES, Counts, People
 from esi.datasheet.labels import shown
 from esi.datasheet.releases import Origin
-from esi.params import Ingest
+from esi.settings.data import Ingest
 
 UNKNOWN = "–"
 TOP_LABELS = 10

@@ -29,7 +29,7 @@ from esi.ecg.shards import Shard, ShardFiles, write_shard
 from esi.ecg.tables import QUARANTINE_SCHEMA, table_paths
 from esi.errors import EsiError
 from esi.files import cache_folder, content_hash, locked, write_table
-from esi.params import Ingest, Quality
+from esi.settings.data import Ingest, Quality
 
 SHARD_RECORDS = 512
 

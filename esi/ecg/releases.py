@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from esi.ecg.readers import challenge, cpsc2018, mimic, ptbxl, wfdb_folder
-from esi.params import Cpsc2018Release, Ingest, MimicRelease, PtbxlRelease, WfdbFolder
+from esi.settings.data import Cpsc2018Release, Ingest, MimicRelease, PtbxlRelease, WfdbFolder
 
 
 def check_release(settings: Ingest) -> None:

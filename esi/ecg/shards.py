@@ -24,7 +24,7 @@ from esi.ecg.standard import StandardEcg, windows
 from esi.ecg.tables import COMPRESSION, QUARANTINE_SCHEMA, ROW_GROUP_RECORDS, SCHEMA
 from esi.ecg.wfdb_files import RecordError
 from esi.files import content_hash, files_hash, replacing, write_table
-from esi.params import Quality
+from esi.settings.data import Quality
 
 CODE = sorted(Path(__file__).parent.glob("*.py"))
 FROM_ENTRY = ("subject_id", "age", "sex", "fold", "split", "codes", "likelihoods", "statements")

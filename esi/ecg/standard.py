@@ -18,7 +18,7 @@ from scipy import signal as dsp
 from esi.ecg.leads import LEADS, RATE, SAMPLES, LeadError, lead_order
 from esi.ecg.quality import NoiseFigures, noise_figures
 from esi.ecg.wfdb_files import Format16, RecordError
-from esi.params import Quality
+from esi.settings.data import Quality
 
 FLAT_UV = 5  # a lead whose range stays below this over the record holds no heart
 WINDOW_S = SAMPLES / RATE

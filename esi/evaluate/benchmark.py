@@ -19,7 +19,8 @@ from esi.evaluate.tasks import Task
 from esi.files import content_hash, file_hash
 from esi.model.esi import ESI
 from esi.pairs.store import SignalStore, open_store
-from esi.params import Evaluate, Signal
+from esi.settings.data import Signal
+from esi.settings.evaluation import Evaluate
 
 SPLITS = ["train", "validation", "test"]
 

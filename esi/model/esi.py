@@ -19,11 +19,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from esi import files, params
+from esi import files
 from esi.errors import EsiError
 from esi.model.caption_decoder import CaptionDecoder
 from esi.model.convnext1d import SIZES, ConvNeXt1d
 from esi.model.text_tower import TextTower
+from esi.settings.data import Signal
+from esi.settings.learning import Model
+from esi.settings.section import Section
 
 CONFIG, WEIGHTS, TEXT = "config.json", "model.safetensors", "text"
 
@@ -32,11 +35,11 @@ class ExportError(EsiError):
     """A model folder is incomplete or does not fit its own config."""
 
 
-class Config(params.Section):
+class Config(Section):
     """All that is needed to build the model again; written beside the weights."""
 
-    signal: params.Signal  # what the ECGs were like that the model was trained on
-    model: params.Model
+    signal: Signal  # what the ECGs were like that the model was trained on
+    model: Model
     leads: int
     max_tokens: int
     contrastive: bool  # False: nothing trains the shared space (lambda_con = 0)

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from esi.ecg.tables import table_paths
 from esi.errors import EsiError
 from esi.pairs.text import CountTokens, compose
-from esi.params import Pairs
+from esi.settings.pairs import Pairs
 
 SCHEMA = pa.schema(
     [

@@ -14,7 +14,7 @@ import torch
 
 from esi.files import content_hash, json_hash
 from esi.pairs.store import SignalStore, open_store
-from esi.params import Signal
+from esi.settings.data import Signal
 
 MILLIVOLTS = 1e-3  # of the stored microvolts
 

@@ -23,7 +23,7 @@ from esi.ecg.leads import LEADS, RATE, SAMPLES
 from esi.ecg.tables import ROW_GROUP_RECORDS, signals_of, table_paths
 from esi.errors import EsiError
 from esi.files import cache_folder, content_hash, json_hash, locked
-from esi.params import Signal
+from esi.settings.data import Signal
 
 VERSION = 1  # of the processing below: a change of it must not meet an old store
 HIGHPASS_ORDER = 2

@@ -13,7 +13,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from esi import files, params
+from esi import files
 from esi.ecg.leads import LEADS
 from esi.errors import EsiError
 from esi.model.esi import ESI, Config
@@ -24,6 +24,8 @@ from esi.pretrain.log import Log, Speed
 from esi.pretrain.objective import Objective, Weights
 from esi.pretrain.schedule import learning_rate
 from esi.pretrain.validate import validate
+from esi.settings.data import Signal
+from esi.settings.learning import Model, Train
 
 LOSSES = ("loss", "loss_con", "loss_cap")
 
@@ -46,9 +48,9 @@ class Result:
 def pretrain(
     train_data: Any,
     validation_data: Any,
-    signal: params.Signal,
-    model: params.Model,
-    train: params.Train,
+    signal: Signal,
+    model: Model,
+    train: Train,
     max_tokens: int,
     logs: Path,
 ) -> Result:
@@ -77,9 +79,9 @@ class _Run:
         self,
         train_data: Any,
         validation_data: Any,
-        signal: params.Signal,
-        model: params.Model,
-        train: params.Train,
+        signal: Signal,
+        model: Model,
+        train: Train,
         max_tokens: int,
         logs: Path,
     ) -> None:

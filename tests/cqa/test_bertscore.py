@@ -18,7 +18,7 @@ from esi.cqa.scores import read_references, score, score_figures, write_by_state
 from esi.ecg.statements.wording import normalise
 from esi.errors import EsiError
 from esi.packaged import bert_source
-from esi.params import Score
+from esi.settings.cqa import Score
 from tests.conftest import ROOT
 
 ENDS = frozenset({0, 1})

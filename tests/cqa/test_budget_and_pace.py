@@ -19,7 +19,7 @@ from esi.cqa.estimate import estimate_text
 from esi.cqa.openai_writer import OpenAIWriter
 from esi.cqa.pace import Pace, backoff, retry_after
 from esi.errors import EsiError
-from esi.params import Budget
+from esi.settings.cqa import Budget
 from tests.cqa.fake_openai import completion, fake_openai
 from tests.cqa.test_openai_writer import NO_BUDGET, STATEMENTS, answer_to, question, settings
 

@@ -13,7 +13,7 @@ import pytest
 from esi.cqa.embedding import encoder_of
 from esi.errors import EsiError
 from esi.packaged import bert_source
-from esi.params import Embed
+from esi.settings.cqa import Embed
 from tests.cqa.fake_openai import fake_openai
 
 ROOT = Path(__file__).parents[2]

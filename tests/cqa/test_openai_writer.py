@@ -16,7 +16,7 @@ from esi.cqa.describe import figures, write_all, writer_of
 from esi.cqa.description import Description, Question
 from esi.cqa.retrieval import Passage
 from esi.errors import EsiError
-from esi.params import Describe
+from esi.settings.cqa import Describe
 from tests.cqa.fake_openai import completion, fake_openai
 
 SYSTEM_PROMPT = "You are a cardiologist."

@@ -17,7 +17,7 @@ from esi.cqa.describe import write_all, writer_of
 from esi.cqa.description import Question
 from esi.cqa.retrieval import Passage
 from esi.errors import EsiError
-from esi.params import Describe
+from esi.settings.cqa import Describe
 from tests.conftest import ROOT
 
 CRITERIA = {

@@ -21,7 +21,7 @@ from esi.cqa.retrieval import Method, retrieve
 from esi.ecg.statements.wording import normalise
 from esi.errors import EsiError
 from esi.files import file_hash, write_table
-from esi.params import Embed
+from esi.settings.cqa import Embed
 from tests.cqa.scp_entries import SCP_ENTRIES, WORDINGS
 
 ROOT = Path(__file__).parents[2]

@@ -14,6 +14,7 @@ from esi.datasheet.releases import origin_of, read_releases
 from esi.datasheet.write import write_datasheet
 from esi.errors import EsiError
 from esi.files import write_json
+from esi.settings.data import Ingest
 from tests.conftest import ROOT
 from tests.datasheet.written import challenge_at, ptbxl_at, settings_with, write_set
 
@@ -25,7 +26,7 @@ FULL: list[dict[str, Any]] = [
 ] + [{"split": "test", "codes": ["AFIB"]}]
 
 
-def sheet(folder: Path, ingest: dict[str, params.Ingest], simulated: Path = Path("nowhere")) -> tuple[str, dict[str, Any]]:
+def sheet(folder: Path, ingest: dict[str, Ingest], simulated: Path = Path("nowhere")) -> tuple[str, dict[str, Any]]:
     """The page and the metrics of data sets whose tables lie in `folder`."""
     out = folder / "out"
     out.mkdir(exist_ok=True)

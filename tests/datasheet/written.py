@@ -11,7 +11,8 @@ import pyarrow as pa
 from esi import params
 from esi.ecg.tables import QUARANTINE_SCHEMA, SCHEMA
 from esi.files import write_table
-from esi.params import ChallengeRelease, Folds, Params, PtbxlRelease
+from esi.params import Params
+from esi.settings.data import ChallengeRelease, Folds, Ingest, PtbxlRelease
 from tests.conftest import ROOT
 
 UNREAD = pa.schema([field for field in SCHEMA if field.name != "signal"])  # whoever reads a signal fails on these tables
@@ -72,7 +73,7 @@ def challenge_at(root: Path) -> ChallengeRelease:
     return ChallengeRelease(root=root, watch=".", windows="first", folds=FOLDS, format="challenge")
 
 
-def settings_with(ingest: Mapping[str, params.Ingest], simulated: Path) -> Params:
+def settings_with(ingest: Mapping[str, Ingest], simulated: Path) -> Params:
     """The project's parameters with other data sets, the first of them in the pairs."""
     loaded = params.load(ROOT / "params.yaml")
     return loaded.model_copy(

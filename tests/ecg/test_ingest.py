@@ -23,7 +23,7 @@ from esi.ecg.entries import ReleaseError, entry_table
 from esi.ecg.ingest import ingest
 from esi.ecg.leads import LEADS
 from esi.ecg.tables import SCHEMA, signals_of, table_paths
-from esi.params import Folds, Ingest, Quality
+from esi.settings.data import Folds, Ingest, Quality
 from tests.conftest import ROOT
 
 FOLDS = Folds(train=[1, 2, 3, 4, 5, 6, 7, 8], validation=[9], test=[10])

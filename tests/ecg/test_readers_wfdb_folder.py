@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from esi.ecg.entries import SCHEMA, ReleaseError
 from esi.ecg.readers import wfdb_folder
 from esi.ecg.wfdb_files import read_signals
-from esi.params import Ingest, WfdbFolder
+from esi.settings.data import Ingest, WfdbFolder
 from tests.conftest import ROOT
 
 PAGE = ROOT / "docs" / "your-own-data.md"

@@ -8,7 +8,7 @@ import pytest
 from esi.ecg.leads import LEADS
 from esi.ecg.standard import StandardEcg, windows
 from esi.ecg.wfdb_files import RecordError, read_signals
-from esi.params import Quality
+from esi.settings.data import Quality
 
 LIMITS = Quality(
     min_seconds=2, max_flat_leads=2, max_flat_fraction=None, max_nonfinite=0.05, max_clipped=0.0,

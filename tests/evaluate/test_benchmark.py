@@ -7,7 +7,6 @@ import pyarrow as pa
 import pytest
 import torch
 
-from esi import params
 from esi.ecg.tables import SCHEMA
 from esi.errors import EsiError
 from esi.evaluate.benchmark import Benchmark, Split, encoders, figures
@@ -15,10 +14,12 @@ from esi.evaluate.metrics import macro_auroc
 from esi.evaluate.tasks import task_by_name
 from esi.evaluate.zero_shot import class_embeddings, class_prompts, zero_shot_scores
 from esi.files import write_table
+from esi.settings.data import Signal
+from esi.settings.evaluation import Evaluate
 from tests.model.mini import mini_esi
 
-SIGNAL = params.Signal(rate=100, highpass_hz=0.5)
-SETTINGS = params.Evaluate(batch_size=4, bootstrap=20, seed=0, random_seeds=[1, 2])  # the mini model itself is drawn by 0
+SIGNAL = Signal(rate=100, highpass_hz=0.5)
+SETTINGS = Evaluate(batch_size=4, bootstrap=20, seed=0, random_seeds=[1, 2])  # the mini model itself is drawn by 0
 CODES = [["NORM", "SR"], ["IMI"], ["SR"], ["CLBBB", "SR"], ["LVH"], ["NDT"], ["NORM"], ["AFIB", "ASMI"]]
 DESCRIPTIONS = {"normal ECG": "Normal P, QRS and T.", "inferior myocardial infarction": "Q waves in II, III and aVF."}
 
@@ -108,7 +109,7 @@ def test_encoding_is_done_once_and_in_the_order_asked(benchmark: Benchmark, tmp_
 
 
 def test_a_model_trained_on_other_signals_is_refused(tmp_path: Path, benchmark: Benchmark) -> None:
-    other = Benchmark(benchmark.task, tmp_path / "ecg", params.Signal(rate=500, highpass_hz=0.5), SETTINGS)
+    other = Benchmark(benchmark.task, tmp_path / "ecg", Signal(rate=500, highpass_hz=0.5), SETTINGS)
     _, key, model = next(encoders(tmp_path / "model", [0]))
     with pytest.raises(EsiError, match="trained at 100 Hz .* signal.rate is 500"):
         other.encode(model, key, other.split("test"))

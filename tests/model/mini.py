@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
-from esi import params
 from esi.model.esi import ESI, Config
+from esi.settings.data import Signal
+from esi.settings.learning import Model
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = ["sinus", "rhythm", "atrial", "fibrillation", "infarction", "inferior", "anterior", "left", "right", "bundle"]
@@ -36,9 +37,9 @@ def mini_bert(folder: Path) -> Path:
     return folder
 
 
-def mini_settings(folder: Path, **changes: object) -> params.Model:
+def mini_settings(folder: Path, **changes: object) -> Model:
     """Model settings with the mini BERT in `folder`."""
-    return params.Model.model_validate(
+    return Model.model_validate(
         {
             "signal_encoder": "nano",
             "text_tower": str(folder),
@@ -58,7 +59,7 @@ def mini_esi(folder: Path, contrastive: bool = True, captions: bool = True, **ch
     """A fresh model over the mini BERT, which is written to `folder` if it is not there."""
     if not (folder / "config.json").exists():
         mini_bert(folder)
-    signal = params.Signal(rate=100, highpass_hz=0.5)
+    signal = Signal(rate=100, highpass_hz=0.5)
     model = mini_settings(folder, **changes)
     config = Config(signal=signal, model=model, leads=12, max_tokens=32, contrastive=contrastive, captions=captions)
     return ESI.fresh(config, seed=0)

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from esi.pairs.build import LeakError, build_pairs
-from esi.params import Pairs
+from esi.settings.pairs import Pairs
 
 SETTINGS = Pairs(sets=["ptbxl", "mimic"], descriptions=True, demographics=True, max_tokens=128, validation_share=0.2)
 

@@ -18,7 +18,7 @@ from esi.files import write_table
 from esi.pairs import store as store_module
 from esi.pairs.dataset import load_pairs
 from esi.pairs.store import open_store, process
-from esi.params import Signal
+from esi.settings.data import Signal
 
 RAW = Signal(rate=500, highpass_hz=0)
 LOW = Signal(rate=100, highpass_hz=0.5)

@@ -16,6 +16,7 @@ from esi.pretrain.batches import Batches, KnownTexts, ahead, all_texts
 from esi.pretrain.loop import TrainingError, pretrain
 from esi.pretrain.objective import Objective, Weights
 from esi.pretrain.plot import plot_training
+from esi.settings.learning import Train
 from tests.model.mini import mini_bert, mini_esi, mini_settings
 from tests.pretrain.tiny_run import FINDINGS, SIGNAL, TRAIN, MadeUpPairs, run
 
@@ -129,7 +130,7 @@ def test_the_sampled_captioning_loss_is_unbiased(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_and_names_the_records(tmp_path: Path, own_cache: Path) -> None:
-    train = loop.params.Train.model_validate(TRAIN)
+    train = Train.model_validate(TRAIN)
     mini_bert(tmp_path)
     with pytest.raises(
         TrainingError, match=r"step \d+ \(epoch 0\).* is not finite, nothing was updated\. Records: .*made-up/5"

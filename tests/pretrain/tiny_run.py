@@ -14,8 +14,10 @@ from typing import Any
 
 import torch
 
-from esi import files, params
+from esi import files
 from esi.pretrain import loop
+from esi.settings.data import Signal
+from esi.settings.learning import Train
 from tests.model.mini import mini_bert, mini_settings
 
 FINDINGS = [
@@ -25,7 +27,7 @@ FINDINGS = [
     "old inferior infarction",
     "anterior infarction",
 ]
-SIGNAL = params.Signal(rate=100, highpass_hz=0.5)
+SIGNAL = Signal(rate=100, highpass_hz=0.5)
 TRAIN: dict[str, Any] = {
     "seed": 3,
     "epochs": 2,
@@ -76,7 +78,7 @@ def run(folder: Path, **changes: Any) -> loop.Result:
     n, n_validation = changes.pop("n", 40), changes.pop("n_validation", 10)
     if not (folder / "bert" / "config.json").exists():
         mini_bert(folder / "bert")
-    train = params.Train.model_validate(TRAIN | changes)
+    train = Train.model_validate(TRAIN | changes)
     if die_at_step is not None:
         step = loop._Run.step
 

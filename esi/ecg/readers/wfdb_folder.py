@@ -19,7 +19,7 @@ from esi.ecg.readers.csv_files import read_columns, require_columns
 from esi.ecg.readers.folders import files_below
 from esi.ecg.readers.people import OLDEST, SEXES, age_of
 from esi.ecg.reference import scp_statements, snomed_descriptions
-from esi.params import WfdbFolder
+from esi.settings.data import WfdbFolder
 
 COLUMNS_REMEDY = "give the names of its columns under the data set's ingest columns in params.yaml, and the table as UTF-8"
 _CELL_SEPARATORS = {".csv": ",", ".tsv": "\t"}

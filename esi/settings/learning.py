@@ -1,0 +1,52 @@
+"""Settings of the model and its pretraining."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from esi.settings.section import Positive, Section
+
+
+class Model(Section):
+    signal_encoder: Literal["nano", "tiny", "base"]
+    text_tower: str
+    text_layers_trained: int = Field(ge=-1)
+    embedding_dim: Positive
+    decoder_layers: Positive
+    decoder_heads: Positive
+    decoder_dim: Positive
+    initial_logit_scale: float = Field(gt=0)
+    max_logit_scale: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Model:
+        if self.decoder_dim % self.decoder_heads:
+            raise ValueError(f"decoder_dim ({self.decoder_dim}) must be a multiple of decoder_heads ({self.decoder_heads})")
+        return self
+
+
+class Train(Section):
+    seed: int
+    epochs: Positive
+    batch_size: Positive
+    lr: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    warmup_epochs: int = Field(ge=0)
+    decay_every: Positive
+    decay_factor: float = Field(gt=0, le=1)
+    clip_norm: float = Field(gt=0)
+    lambda_con: float = Field(ge=0)
+    lambda_cap: float = Field(ge=0)
+    caption_tokens: int = Field(ge=0)
+    text_views: list[Literal["full", "findings", "descriptions"]] = Field(min_length=1)
+    precision: Literal["auto", "bf16", "fp32"]
+    log_every: Positive
+    checkpoint_every: Positive
+
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> Train:
+        if self.lambda_con == 0 and self.lambda_cap == 0:
+            raise ValueError("lambda_con and lambda_cap are both 0: nothing would be learnt; set one above 0")
+        return self
