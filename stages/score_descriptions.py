@@ -16,10 +16,11 @@ from esi.files import write_json
 
 def main() -> None:
     settings = params.load().score
-    table = pq.read_table("data/descriptions.parquet", columns=["statement", "description"])
-    descriptions = dict(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    table = pq.read_table("data/descriptions.parquet", columns=["statement", "description", "fallback"]).to_pylist()
+    descriptions = {row["statement"]: row["description"] for row in table}
+    fallbacks = {row["statement"] for row in table if row["fallback"]}
     references = read_references(settings.references, normalise)
-    scored = score(descriptions, references, token_encoder(settings), settings.idf)
+    scored = score(descriptions, references, token_encoder(settings), settings.idf, fallbacks)
     write_json("metrics/score_descriptions.json", score_figures(scored))
     write_by_statement(Path("metrics/score_descriptions/statements.csv"), scored)
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 
 from esi.cqa.bertscore import Array, TokenEncoder, bert_scores
 from esi.errors import EsiError
@@ -25,6 +28,7 @@ class Scored:
     references: list[str]
     scores: Array  # (N, 3): precision, recall, F1
     control: Array  # (N, 3): the same descriptions against another statement's reference
+    fallback: npt.NDArray[np.bool_]  # (N,): by the extractive writer in place of the model, whose answers were refused
     without_description: int  # references of statements that the data sets do not have
 
 
@@ -57,8 +61,17 @@ def read_references(path: Path, canonical: Callable[[str], str]) -> dict[str, st
     return references
 
 
-def score(descriptions: Mapping[str, str], references: Mapping[str, str], encode: TokenEncoder, idf: bool) -> Scored:
+def score(
+    descriptions: Mapping[str, str],
+    references: Mapping[str, str],
+    encode: TokenEncoder,
+    idf: bool,
+    fallbacks: Collection[str] = (),
+) -> Scored:
     """Score every description that has a reference, in the references' order.
+
+    `fallbacks` are the statements whose description is not the model's own: with more passages a small model fails more
+    often, and the extractive sentences in its place score better than it does.
 
     BERTScore of texts about any two findings is high (0.44 where texts about one finding have 0.71, with the packaged
     encoder), so each score has a control beside it: the same description against the reference half a list further on;
@@ -77,7 +90,8 @@ def score(descriptions: Mapping[str, str], references: Mapping[str, str], encode
     wanted = [references[statement] for statement in both]
     half = len(both) // 2
     scores = bert_scores(written * 2, wanted + wanted[half:] + wanted[:half], encode, idf)
-    return Scored(both, written, wanted, scores[: len(both)], scores[len(both) :], len(references) - len(both))
+    fallback = np.array([statement in fallbacks for statement in both])
+    return Scored(both, written, wanted, scores[: len(both)], scores[len(both) :], fallback, len(references) - len(both))
 
 
 def score_figures(scored: Scored) -> dict[str, int | float]:
@@ -86,10 +100,13 @@ def score_figures(scored: Scored) -> dict[str, int | float]:
         "statements": len(scored.statements),
         "references_without_description": scored.without_description,
         "empty": sum(not text for text in scored.descriptions),
+        "fallbacks": int(scored.fallback.sum()),
     }
     for column, measure in enumerate(MEASURES):
         content[f"bertscore_{measure}"] = round(float(scored.scores[:, column].mean()), 4)
         content[f"bertscore_{measure}_sd"] = round(float(scored.scores[:, column].std(ddof=1)), 4)
+    if not scored.fallback.all():
+        content["bertscore_f1_without_fallbacks"] = round(float(scored.scores[~scored.fallback, 2].mean()), 4)
     content["bertscore_f1_other_statement"] = round(float(scored.control[:, 2].mean()), 4)
     content["closer_to_own_reference"] = round(float((scored.scores[:, 2] > scored.control[:, 2]).mean()), 4)
     for name, texts in (("words_mean", scored.descriptions), ("reference_words_mean", scored.references)):
@@ -98,11 +115,12 @@ def score_figures(scored: Scored) -> dict[str, int | float]:
 
 
 def write_by_statement(path: Path, scored: Scored) -> None:
-    """CSV with a line for each statement, the worst F1 first: statement, precision, recall, f1, f1_other_statement."""
+    """CSV, a line a statement, the worst F1 first: statement, precision, recall, f1, f1_other_statement, fallback."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["statement", *MEASURES, "f1_other_statement"])
+    writer.writerow(["statement", *MEASURES, "f1_other_statement", "fallback"])
     for number in sorted(range(len(scored.statements)), key=lambda number: (scored.scores[number, 2], number)):
         figures = [*scored.scores[number], scored.control[number, 2]]
-        writer.writerow([scored.statements[number], *(f"{figure:.4f}" for figure in figures)])
+        row = [scored.statements[number], *(f"{figure:.4f}" for figure in figures), int(scored.fallback[number])]
+        writer.writerow(row)
     write_text(path, text.getvalue())

@@ -216,8 +216,21 @@ def test_each_description_meets_its_own_reference_and_another_as_control(tmp_pat
     assert figures["closer_to_own_reference"] == pytest.approx(2 / 3, abs=1e-4)
     write_by_statement(tmp_path / "by.csv", scored)
     lines = (tmp_path / "by.csv").read_text().splitlines()
-    assert lines[0] == "statement,precision,recall,f1,f1_other_statement"
+    assert lines[0] == "statement,precision,recall,f1,f1_other_statement,fallback"
     assert [line.split(",")[0] for line in lines[1:]] == ["b", "c", "a"]
+
+
+def test_what_the_model_did_not_write_itself_is_told_apart(tmp_path: Path) -> None:
+    references = {"a": "one two", "b": "three four", "c": "five six"}
+    descriptions = {"a": "one two", "b": "nine", "c": "five x"}
+    figures = score_figures(score(descriptions, references, one_hot, idf=False, fallbacks={"a", "elsewhere"}))
+    assert figures["fallbacks"] == 1
+    assert figures["bertscore_f1"] == 0.5
+    assert figures["bertscore_f1_without_fallbacks"] == 0.25
+    all_replaced = score(descriptions, references, one_hot, idf=False, fallbacks=set(references))
+    assert "bertscore_f1_without_fallbacks" not in score_figures(all_replaced)
+    write_by_statement(tmp_path / "by.csv", all_replaced)
+    assert all(line.endswith(",1") for line in (tmp_path / "by.csv").read_text().splitlines()[1:])
 
 
 def test_merl_texts_become_references_of_the_projects_statements(tmp_path: Path) -> None:
