@@ -35,7 +35,7 @@ def test_scientific_notation_is_a_number(tmp_path: Path) -> None:
         (
             "  signal_encoder: nano",
             "  signal_encoder: huge",
-            "model.signal_encoder: Input should be 'nano', 'tiny' or 'base'",
+            "model.signal_encoder: Input should be 'nano', 'tiny', 'base', 'vit' or 'xresnet101'",
         ),
         ("  batch_size: 48", "  batch_size: many", "train.batch_size: .*integer"),
         ("  max_tokens: 160", "  max_tokens: 20", r"overlap_tokens \(32\) must be below max_tokens \(20\)"),

@@ -6,19 +6,21 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from esi.settings.section import Positive, Section
+from esi.settings.section import Positive, Section, Share
 
 
 class Model(Section):
-    signal_encoder: Literal["nano", "tiny", "base"]
+    signal_encoder: Literal["nano", "tiny", "base", "vit", "xresnet101"]
     text_tower: str
     text_layers_trained: int = Field(ge=-1)
     embedding_dim: Positive
     decoder_layers: Positive
     decoder_heads: Positive
     decoder_dim: Positive
+    contrastive_loss: Literal["infonce", "siglip"]
     initial_logit_scale: float = Field(gt=0)
     max_logit_scale: float = Field(gt=0)
+    initial_logit_bias: float
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Model:
@@ -31,17 +33,25 @@ class Train(Section):
     seed: int
     epochs: Positive
     batch_size: Positive
+    accumulate: Positive
     lr: float = Field(gt=0)
+    text_lr_factor: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
+    schedule: Literal["step", "cosine"]
     warmup_epochs: int = Field(ge=0)
     decay_every: Positive
     decay_factor: float = Field(gt=0, le=1)
     clip_norm: float = Field(gt=0)
+    average: float = Field(ge=0, lt=1)
+    positives: Literal["own", "identical", "overlapping"]
+    mask_leads: Share
     lambda_con: float = Field(ge=0)
     lambda_cap: float = Field(ge=0)
     caption_tokens: int = Field(ge=0)
     text_views: list[Literal["full", "findings", "descriptions"]] = Field(min_length=1)
     precision: Literal["auto", "bf16", "fp32"]
+    compile: bool
+    checkpoint_activations: bool
     log_every: Positive
     checkpoint_every: Positive
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from esi.settings.section import Section, Share
+from esi.settings.section import Positive, Section, Share
 
 
 class Pairs(Section):
@@ -13,3 +13,5 @@ class Pairs(Section):
     demographics: bool
     max_tokens: int = Field(ge=16)
     validation_share: Share
+    limit: Positive | None
+    shuffled: Share
