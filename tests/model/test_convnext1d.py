@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.reference_step import ReferenceEncoder
 from esi.model.convnext1d import SIZES, STRIDE, ConvNeXt1d, GlobalResponseNorm
 
 
@@ -41,6 +44,63 @@ def test_block_equals_the_convolutional_formulation() -> None:
     weight = down.linear.weight.reshape(-1, 2, 32).transpose(1, 2)
     slow = F.conv1d(down.norm(x_BLD).transpose(1, 2), weight, down.linear.bias, stride=2).transpose(1, 2)
     torch.testing.assert_close(down(x_BLD, None), slow)
+
+
+def test_encoder_equals_the_published_layout() -> None:
+    """Tokens, pooled vector and gradients of the [B, D, L] port with its permutes and strided convolutions."""
+    encoder = perturbed()
+    copied = copy.deepcopy(encoder)
+    reference = ReferenceEncoder(copied)
+    ecg_BCT = torch.randn(2, 12, 320)
+    tokens, mask, pooled = encoder(ecg_BCT)
+    slow_tokens, slow_pooled = reference(ecg_BCT)
+    assert mask.all()
+    torch.testing.assert_close(tokens, slow_tokens, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(pooled, slow_pooled, atol=1e-5, rtol=1e-5)
+    weight = torch.randn(2, 10, 256)
+    (tokens * weight).sum().backward()
+    (slow_tokens * weight).sum().backward()
+    shared = {name: part.grad for name, part in copied.named_parameters() if part.grad is not None}
+    own = dict(encoder.named_parameters())
+    for name, grad in shared.items():
+        torch.testing.assert_close(own[name].grad, grad, atol=1e-4, rtol=1e-4)
+    # The others are the convolutions' weights, in the layers' order; within a channel a Linear has them in another order.
+    layers = [encoder.stem, *(block.depthwise for block in encoder.stages[0])]
+    for down, blocks in zip(encoder.downsamples, encoder.stages[1:], strict=True):
+        layers += [down.linear, *(block.depthwise for block in blocks)]
+    convolutions = [layer for layer in reference.modules() if isinstance(layer, torch.nn.Conv1d)]
+    assert len(shared) + len(layers) == len(own)
+    for layer, convolution in zip(layers, convolutions, strict=True):
+        ours, theirs = (part.weight.grad.flatten(1).sort(dim=1).values for part in (layer, convolution))
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+
+
+def kept_bytes_and_gradients(encoder: ConvNeXt1d, valid_B: torch.Tensor | None) -> tuple[int, list[torch.Tensor]]:
+    """What the forward pass keeps for the backward pass, weights and views counted once, and the gradients."""
+    kept = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    ecg = torch.randn(2, 12, 1000, generator=torch.Generator().manual_seed(0))
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        loss = encoder(ecg, valid_B)[0].square().sum()
+    for part in encoder.parameters():
+        kept.pop(part.untyped_storage().data_ptr(), None)
+    loss.backward()
+    return sum(kept.values()), [part.grad for part in encoder.parameters()]
+
+
+@pytest.mark.parametrize("valid_B", [None, torch.tensor([700, 1000])])
+def test_checkpointing_keeps_less_and_gives_the_same_gradients(valid_B: torch.Tensor | None) -> None:
+    plain = perturbed()
+    frugal = copy.deepcopy(plain)
+    frugal.checkpoint_activations = True
+    much, gradients = kept_bytes_and_gradients(plain, valid_B)
+    little, same = kept_bytes_and_gradients(frugal, valid_B)
+    assert little < much / 5
+    assert all(torch.equal(a, b) for a, b in zip(gradients, same, strict=True))
 
 
 def test_grn_equals_its_definition() -> None:
