@@ -1,52 +1,37 @@
-"""The whole ESI model: signal encoder, text tower, projections to one space, caption decoder, export (paper section 3.2).
+"""The whole ESI model: signal encoder, text tower, projections to one space, caption decoder (paper section 3.2).
 
-Shapes: B batch, C leads, T samples, L text tokens, S ECG tokens, D channels of the encoder, H of the text tower, E of the
-shared space, N predicted caption positions.
+Shapes: B batch, C the model's leads, K leads of an ECG, T samples, L text tokens, S ECG tokens, D channels of the encoder,
+H of the text tower, E of the shared space, N predicted caption positions.
 """
 
 from __future__ import annotations
 
 import copy
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from esi import files
 from esi.errors import EsiError
+from esi.model import export, generation
 from esi.model.caption_decoder import CaptionDecoder
-from esi.model.convnext1d import SIZES, ConvNeXt1d
+from esi.model.encoders import build_encoder
+from esi.model.export import Config
+from esi.model.lead_subsets import place_leads
 from esi.model.text_tower import TextTower
-from esi.settings.data import Signal
-from esi.settings.learning import Model
-from esi.settings.section import Section
-
-CONFIG, WEIGHTS, TEXT = "config.json", "model.safetensors", "text"
 
 
-class ExportError(EsiError):
-    """A model folder is incomplete or does not fit its own config."""
+class InputError(EsiError):
+    """An ECG is not what the model was trained on."""
 
 
-class Config(Section):
-    """All that is needed to build the model again; written beside the weights."""
-
-    signal: Signal  # what the ECGs were like that the model was trained on
-    model: Model
-    leads: int
-    max_tokens: int
-    contrastive: bool  # False: nothing trains the shared space (lambda_con = 0)
-    captions: bool  # False: there is no decoder (lambda_cap = 0)
-
-
-class ESI(nn.Module):
+class ESI(nn.Module, PyTorchModelHubMixin):
     """ECG and text encoders with one space, and a caption decoder over the ECG's tokens.
 
     Every parameter that requires a gradient gets one from the losses that the config names.
@@ -54,33 +39,41 @@ class ESI(nn.Module):
     Args:
         config: settings.
         text: the text tower; `ESI.fresh` loads it by the config.
+        checkpoint_activations: compute the signal encoder's blocks again in the backward pass; the figures stay the same.
     """
 
-    def __init__(self, config: Config, text: TextTower) -> None:
+    logit_bias: nn.Parameter | None  # what cosines times `logit_scale` are moved by, with SigLIP alone
+
+    def __init__(self, config: Config, text: TextTower, checkpoint_activations: bool = False) -> None:
         super().__init__()
         self.config = config
         model = config.model
         self.text = text
-        self.encoder = ConvNeXt1d(SIZES[model.signal_encoder], config.leads)
+        self.encoder = build_encoder(model.signal_encoder, len(config.leads), checkpoint_activations)
         self.project_ecg = nn.Linear(self.encoder.dim, model.embedding_dim)
         self.project_text = nn.Linear(text.dim, model.embedding_dim)
-        self.log_logit_scale = nn.Parameter(torch.tensor(math.log(model.initial_logit_scale)))
+        # One element, not a scalar: FSDP shards along a dimension.
+        self.log_logit_scale = nn.Parameter(torch.tensor([math.log(model.initial_logit_scale)]))
+        # InfoNCE would give a bias no gradient: softmax cancels it.
+        bias = nn.Parameter(torch.tensor([model.initial_logit_bias])) if model.contrastive_loss == "siglip" else None
+        self.register_parameter("logit_bias", bias)
         self.decoder = None
         if config.captions:
             self.decoder = CaptionDecoder(
                 text.vocabulary, self.encoder.dim, model.decoder_dim, model.decoder_heads, model.decoder_layers
             )
         if not config.contrastive:
-            for part in (self.project_ecg, self.project_text, self.text, self.log_logit_scale):
-                part.requires_grad_(False)
+            for part in (self.project_ecg, self.project_text, self.text, self.log_logit_scale, self.logit_bias):
+                if part is not None:
+                    part.requires_grad_(False)
 
     @classmethod
-    def fresh(cls, config: Config, seed: int) -> ESI:
+    def fresh(cls, config: Config, seed: int, checkpoint_activations: bool = False) -> ESI:
         """A model to pretrain: everything drawn by `seed`, but for the text tower, which comes with its weights."""
         text = TextTower.load(config.model.text_tower, config.model.text_layers_trained, config.max_tokens)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return cls(config, text)
+            return cls(config, text, checkpoint_activations)
 
     @property
     def device(self) -> torch.device:
@@ -88,7 +81,7 @@ class ESI(nn.Module):
 
     @property
     def logit_scale(self) -> Tensor:
-        """What cosines are multiplied by; a scalar with a gradient."""
+        """What cosines are multiplied by; [1], with a gradient."""
         return self.log_logit_scale.exp()
 
     def clamp_logit_scale(self) -> None:
@@ -96,18 +89,43 @@ class ESI(nn.Module):
         with torch.no_grad():
             self.log_logit_scale.clamp_(max=math.log(self.config.model.max_logit_scale))
 
-    def encode_ecg(self, ecg_BCT: Tensor, valid_B: Tensor | None = None) -> dict[str, Tensor]:
+    def encode_ecg(
+        self,
+        ecg_BKT: Tensor,
+        valid_B: Tensor | None = None,
+        *,
+        leads: Sequence[str] | None = None,
+        rate: float | None = None,
+    ) -> dict[str, Tensor]:
         """Encode ECGs.
 
         Args:
-            ecg_BCT: millivolts, float32, leads in the order of `esi.ecg.leads.LEADS`, at `config.signal.rate`.
+            ecg_BKT: millivolts, float32, at `config.signal.rate`.
             valid_B: real samples of each record; all of them when None.
+            leads: names of the K leads, any of `config.leads` in any order; when None they are those, all and in order.
+            rate: of the ECGs in Hz, to be sure.
 
         Returns:
             tokens [B, S, D], mask [B, S] (True where real), pooled [B, D] (the features for probes), z [B, E] (unit length:
             the contrastive space, the only one for zero-shot and retrieval).
+
+        Raises:
+            EsiError: the rate or the leads are not the model's.
         """
-        tokens_BSD, mask_BS, pooled_BD = self.encoder(ecg_BCT.to(self.device), valid_B)
+        config = self.config
+        if rate is not None and rate != config.signal.rate:
+            raise InputError(
+                f"the ECGs are at {rate:g} Hz, the model was trained at {config.signal.rate} Hz: "
+                "resample them first, for example with scipy.signal.resample_poly"
+            )
+        if leads is not None:
+            ecg_BKT, _ = place_leads(ecg_BKT, leads, config.leads)
+        elif ecg_BKT.shape[1] != len(config.leads):
+            raise InputError(
+                f"the batch has {ecg_BKT.shape[1]} leads, the model reads {len(config.leads)} ({', '.join(config.leads)}): "
+                "say which they are with leads=[...]"
+            )
+        tokens_BSD, mask_BS, pooled_BD = self.encoder(ecg_BKT.to(self.device), valid_B)
         z_BE = F.normalize(self.project_ecg(pooled_BD).float(), dim=-1)
         return {"tokens": tokens_BSD, "mask": mask_BS, "pooled": pooled_BD, "z": z_BE}
 
@@ -134,10 +152,11 @@ class ESI(nn.Module):
             contrastive: z_ecg, z_text [B, E]; captions: caption_states [N, decoder_dim], caption_targets [N].
         """
         out: dict[str, Tensor] = {}
+        if self.config.contrastive:  # first the texts, whose packing reads lengths and waits for the device
+            out["z_text"] = self.project(self.text(ids_BL, mask_BL) if text_BH is None else text_BH)
         ecg = self.encode_ecg(ecg_BCT, valid_B)
         if self.config.contrastive:
             out["z_ecg"] = ecg["z"]
-            out["z_text"] = self.project(self.text(ids_BL, mask_BL) if text_BH is None else text_BH)
         if self.decoder is not None:
             assert ids_BL is not None
             assert mask_BL is not None
@@ -146,56 +165,113 @@ class ESI(nn.Module):
             )
         return out
 
+    @torch.no_grad()
+    def generate(
+        self,
+        ecg_BKT: Tensor,
+        valid_B: Tensor | None = None,
+        *,
+        method: Literal["greedy", "beam", "nucleus"] = "greedy",
+        beams: int = 4,
+        length_penalty: float = 1.0,
+        top_p: float = 0.9,
+        temperature: float = 1.0,
+        seed: int = 0,
+        max_tokens: int | None = None,
+        leads: Sequence[str] | None = None,
+        rate: float | None = None,
+    ) -> list[str]:
+        """A text for each ECG, without special tokens.
+
+        Args:
+            ecg_BKT, valid_B, leads, rate: as in `encode_ecg`.
+            method: see `esi.model.generation`; beams and length_penalty are for "beam", top_p, temperature and seed for
+                "nucleus".
+            max_tokens: where a text that has not ended stops; when None, where the training texts were cut.
+
+        Raises:
+            EsiError: the model has no decoder, or the ECGs or the settings do not fit.
+        """
+        if self.decoder is None:
+            raise generation.GenerationError(
+                "the model has no caption decoder (it was trained with train.lambda_cap 0): "
+                "pretrain one with train.lambda_cap above 0"
+            )
+        ecg = self.encode_ecg(ecg_BKT, valid_B, leads=leads, rate=rate)
+        tokenizer = self.text.tokenizer
+        longest = self.config.max_tokens - 1 if max_tokens is None else max_tokens
+        task = generation.Task(ecg["tokens"], ecg["mask"], tokenizer.cls_token_id, tokenizer.sep_token_id, longest)
+        match method:
+            case "greedy":
+                texts = generation.greedy(self.decoder, task)
+            case "beam":
+                texts = generation.beam(self.decoder, task, beams, length_penalty)
+            case "nucleus":
+                texts = generation.nucleus(self.decoder, task, top_p, temperature, seed)
+            case _:
+                raise generation.GenerationError(f"there is no method {method!r}: choose greedy, beam or nucleus")
+        return tokenizer.batch_decode(texts.ids_BL, skip_special_tokens=True)
+
     def with_random_signal_encoder(self, seed: int) -> ESI:
         """A copy whose signal encoder and ECG projection are drawn anew: the control beside every evaluated figure."""
         other = copy.deepcopy(self)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            other.encoder = ConvNeXt1d(SIZES[self.config.model.signal_encoder], self.config.leads).to(self.device)
+            other.encoder = build_encoder(self.config.model.signal_encoder, len(self.config.leads)).to(self.device)
             other.project_ecg = nn.Linear(self.encoder.dim, self.config.model.embedding_dim).to(self.device)
         return other.train(self.training)
 
-    def save_pretrained(self, folder: Path | str) -> None:
-        """Write weights, config, tokenizer and the text tower's config: a folder that loads without network."""
+    def save_pretrained(
+        self, save_directory: Path | str, *, push_to_hub: bool = False, repo_id: str | None = None, **hub: Any
+    ) -> str | None:
+        """Write weights, config, tokenizer and model card: a folder that loads without network, whole or not at all.
+
+        Args:
+            save_directory: is replaced if it is an export, or empty.
+            push_to_hub: also upload to `repo_id` (by default, the folder's name); hub: see `push_to_hub`.
+
+        Raises:
+            ExportError: the folder holds something else.
+        """
+        folder = Path(save_directory)
+        export.check_target(folder)
         with files.replacing_folder(folder) as temporary:
-            self.text.save_config(temporary / TEXT)
-            weights = {name: tensor.detach().to("cpu").contiguous() for name, tensor in self.state_dict().items()}
-            save_file(weights, temporary / WEIGHTS)
-            files.write_json(temporary / CONFIG, self.config.model_dump(mode="json"))
+            self._save_pretrained(temporary)
+        return self.push_to_hub(repo_id or folder.name, **hub) if push_to_hub else None
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        export.write(save_directory, self.config, self.state_dict(), self.text)
 
     @classmethod
-    def from_pretrained(cls, folder: Path | str) -> ESI:
+    def from_pretrained(  # type: ignore[override]  # the mixin's also takes settings of the model: these stay as exported
+        cls,
+        pretrained_model_name_or_path: Path | str,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: Path | str | None = None,
+        force_download: bool = False,
+        local_files_only: bool = False,
+    ) -> ESI:
         """Read what `save_pretrained` wrote, in evaluation mode, on the CPU.
+
+        Args:
+            pretrained_model_name_or_path: a folder, or the id of a Hub repository, which the others are for: see
+                `huggingface_hub.snapshot_download`.
 
         Raises:
             ExportError: a file or a weight is missing, unexpected or wrongly shaped; nothing is ever left at random.
         """
-        folder = Path(folder)
-        for name in (CONFIG, WEIGHTS, TEXT):
-            if not (folder / name).exists():
-                raise ExportError(
-                    f"{folder} has no {name}: it is not an exported ESI model; run the pretrain stage to write one"
-                )
-        try:
-            config = Config.model_validate(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
-        except (ValidationError, json.JSONDecodeError) as error:
-            raise ExportError(f"{folder / CONFIG} is not the config of an ESI model: {error}") from None
-        try:
-            weights = load_file(folder / WEIGHTS)
-        except SafetensorError as error:
-            raise ExportError(f"{folder / WEIGHTS} cannot be read as safetensors: {error}") from None
-        text = TextTower.from_config(folder / TEXT, config.model.text_layers_trained, config.max_tokens)
+        folder = export.located(
+            pretrained_model_name_or_path,
+            revision=revision,
+            token=token,
+            cache_dir=cache_dir,
+            force_download=force_download,
+            local_files_only=local_files_only,
+        )
+        config = export.read_config(folder)
+        text = TextTower.from_config(folder / export.TEXT, config.model.text_layers_trained, config.max_tokens)
         model = cls(config, text)
-        expected = model.state_dict()
-        problems = [f"missing {name}" for name in sorted(expected.keys() - weights.keys())]
-        problems += [f"unexpected {name}" for name in sorted(weights.keys() - expected.keys())]
-        problems += [
-            f"{name} is {list(weights[name].shape)} where the config asks for {list(expected[name].shape)}"
-            for name in sorted(expected.keys() & weights.keys())
-            if weights[name].shape != expected[name].shape
-        ]
-        if problems:
-            shown = "; ".join(problems[:5]) + ("; ..." if len(problems) > 5 else "")
-            raise ExportError(f"{folder / WEIGHTS} does not fit {folder / CONFIG}: {len(problems)} problems: {shown}")
-        model.load_state_dict(weights)
+        model.load_state_dict(export.read_weights(folder, model.state_dict()))
         return model.eval()

@@ -1,6 +1,6 @@
 """The text encoder: a Hugging Face BERT with mean pooling (paper section 3.2: BioLinkBERT), wholly, partly or not trained.
 
-Shapes: B texts, L tokens, H hidden dimension of the BERT.
+Shapes: B texts, L tokens, H hidden dimension of the BERT; R, W and U as in packing.py.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from esi.errors import EsiError
+from esi.model.packing import pack
 from esi.packaged import bert_source
 
 # A fast tokenizer raises "Already borrowed" when two threads use it: validation and the thread that makes the next batch.
@@ -53,19 +54,27 @@ class TextTower(nn.Module):
             raise TextTowerError(
                 f"model.text_layers_trained is {layers_trained}, the text tower has {layers} layers: set at most {layers}"
             )
-        if max_tokens > config.max_position_embeddings:
-            raise TextTowerError(
-                f"pairs.max_tokens is {max_tokens}, the text tower reads at most {config.max_position_embeddings}: lower it"
-            )
+        most = min(
+            config.max_position_embeddings, tokenizer.model_max_length
+        )  # RoBERTa has two positions more than it reads
+        if max_tokens > most:
+            raise TextTowerError(f"pairs.max_tokens is {max_tokens}, the text tower reads at most {most}: lower it")
         if len(tokenizer) > self.vocabulary:
             raise TextTowerError(
                 f"the tokenizer knows {len(tokenizer)} tokens, the text tower {self.vocabulary}: they do not belong together"
             )
+        # Other families (RoBERTa, DeBERTa) count positions in their own ways, and eager attention adds the mask: they pad.
+        self.packs = config.model_type == "bert" and config._attn_implementation == "sdpa"
         self.frozen = layers_trained == 0
         bert.requires_grad_(layers_trained == -1)
         if layers_trained > 0:
-            encoder: Any = bert.encoder
-            for layer in encoder.layer[layers - layers_trained :]:
+            stack: Any = getattr(getattr(bert, "encoder", None), "layer", None)
+            if stack is None:  # ALBERT's layers are one
+                raise TextTowerError(
+                    f"model.text_layers_trained is {layers_trained}, and the layers of a text tower of the kind "
+                    f"{config.model_type!r} cannot be trained in part: set 0 (frozen) or -1 (all)"
+                )
+            for layer in stack[layers - layers_trained :]:
                 layer.requires_grad_(True)
 
     @classmethod
@@ -112,9 +121,22 @@ class TextTower(nn.Module):
         """Write the BERT's config and the tokenizer (not the weights)."""
         config: Any = self.bert.config
         config.save_pretrained(folder)
-        self.tokenizer.backend_tokenizer.no_truncation()  # it would write those of its last call; each call sets its own
+        with _TOKENIZING:
+            self._forget_last_call()
+            self.tokenizer.save_pretrained(folder)
+
+    def identity(self) -> str:
+        """Tokenizer, architecture and cut: with the weights, all that the vector of a text depends on."""
+        config: Any = self.bert.config
+        with _TOKENIZING:
+            self._forget_last_call()
+            tokenizer = self.tokenizer.backend_tokenizer.to_str()
+        return f"{tokenizer} {config.to_json_string()} {self.max_tokens}"
+
+    def _forget_last_call(self) -> None:
+        """A fast tokenizer keeps truncation and padding of its last call, and would write them; each call sets its own."""
+        self.tokenizer.backend_tokenizer.no_truncation()
         self.tokenizer.backend_tokenizer.no_padding()
-        self.tokenizer.save_pretrained(folder)
 
     def train(self, mode: bool = True) -> TextTower:
         """A frozen tower stays in evaluation mode: its dropout would be noise that nothing learns from."""
@@ -124,14 +146,31 @@ class TextTower(nn.Module):
         """ids [B, L] int64 as [CLS] ... [SEP], padded to the longest, and mask [B, L] bool, on the CPU."""
         with _TOKENIZING:
             coded = self.tokenizer(
-                list(texts), padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt"
+                list(texts),
+                padding=True,
+                padding_side="right",
+                truncation=True,
+                max_length=self.max_tokens,
+                return_tensors="pt",
             )
         return coded["input_ids"], coded["attention_mask"].bool()
 
     def forward(self, ids_BL: Tensor, mask_BL: Tensor) -> Tensor:
-        """Mean of the last layer over real tokens, [B, H] float32."""
-        hidden_BLH = self.bert(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state.float()
-        return (hidden_BLH * mask_BL.unsqueeze(2)).sum(dim=1) / mask_BL.sum(dim=1, keepdim=True)
+        """Mean of the last layer over real tokens, [B, H] float32.
+
+        Identical texts are read once (and share their dropout in training), and a BERT computes no padding to speak of.
+        """
+        if not self.packs:
+            return _mean(self.bert(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state, mask_BL)
+        packed = pack(ids_BL, mask_BL, self.tokenizer.pad_token_id)
+        hidden_RWH = self.bert(
+            input_ids=packed.ids_RW, attention_mask=packed.attends(), position_ids=packed.positions_RW
+        ).last_hidden_state
+        return _mean(hidden_RWH.flatten(0, 1)[packed.place_UL], packed.mask_UL)[packed.text_of_B]
+
+
+def _mean(hidden_BLH: Tensor, mask_BL: Tensor) -> Tensor:
+    return (hidden_BLH.float() * mask_BL.unsqueeze(2)).sum(dim=1) / mask_BL.sum(dim=1, keepdim=True)
 
 
 @contextmanager

@@ -7,7 +7,9 @@ from pathlib import Path
 import torch
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
-from esi.model.esi import ESI, Config
+from esi.ecg.leads import LEADS
+from esi.model.esi import ESI
+from esi.model.export import Config
 from esi.settings.data import Signal
 from esi.settings.learning import Model
 
@@ -48,8 +50,10 @@ def mini_settings(folder: Path, **changes: object) -> Model:
             "decoder_layers": 2,
             "decoder_heads": 2,
             "decoder_dim": 32,
+            "contrastive_loss": "infonce",
             "initial_logit_scale": 14.3,
             "max_logit_scale": 100.0,
+            "initial_logit_bias": -10.0,
         }
         | changes
     )
@@ -61,5 +65,5 @@ def mini_esi(folder: Path, contrastive: bool = True, captions: bool = True, **ch
         mini_bert(folder)
     signal = Signal(rate=100, highpass_hz=0.5)
     model = mini_settings(folder, **changes)
-    config = Config(signal=signal, model=model, leads=12, max_tokens=32, contrastive=contrastive, captions=captions)
+    config = Config(signal=signal, model=model, leads=LEADS, max_tokens=32, contrastive=contrastive, captions=captions)
     return ESI.fresh(config, seed=0)
