@@ -23,7 +23,13 @@ class PairText:
     demographics: str  # "A 63-year-old male."; "" where nothing is known
     findings: str  # "Findings: sinus rhythm, left ventricular hypertrophy."
     descriptions: str  # sentences of the descriptions, as many as fit
-    truncated: bool  # whether description sentences (or, beyond them, whole findings) were left out
+    statements: tuple[str, ...]  # the canonical findings that the text names
+    descriptions_truncated: bool  # whether sentences on these findings were left out
+    findings_truncated: bool  # whether whole findings, the last ones, were left out with all that describes them
+
+    @property
+    def truncated(self) -> bool:
+        return self.descriptions_truncated or self.findings_truncated
 
 
 def demographics(age: float | None, sex: str | None) -> str:
@@ -92,7 +98,7 @@ def compose(
     described = [sentences(descriptions[name]) for name in names[:kept] if name in descriptions]
     room = max_tokens - count_tokens(head)
     chosen: set[tuple[int, int]] = set()
-    left_out = kept < len(names)
+    left_out = False
     for depth in range(max((len(parts) for parts in described), default=0)):
         for finding, parts in enumerate(described):
             if depth >= len(parts):
@@ -105,7 +111,7 @@ def compose(
             else:
                 left_out = True
     body = " ".join(described[finding][depth] for finding, depth in sorted(chosen))
-    return PairText(_join(head, body), person, found, body, left_out)
+    return PairText(_join(head, body), person, found, body, tuple(names[:kept]), left_out, kept < len(names))
 
 
 def _join(*parts: str) -> str:

@@ -6,17 +6,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 
 from esi.ecg.tables import SCHEMA, table_paths
 from esi.errors import EsiError
 from esi.files import write_table
 from esi.pairs import store as store_module
-from esi.pairs.dataset import load_pairs
 from esi.pairs.store import open_store, process
 from esi.settings.data import Signal
 
@@ -150,29 +147,3 @@ def test_padding_stays_zero_and_does_not_reach_into_the_record() -> None:
     out = process(signal, np.array([2500, 2500]), LOW)
     np.testing.assert_array_equal(out[0], out[1])
     assert not out[:, :, 500:].any()
-
-
-def test_pairs_bring_signals_in_millivolts_and_texts_by_view(tmp_path: Path, own_cache: Path) -> None:
-    signals = write_records(tmp_path / "ecg/ptbxl", 4)
-    names = ["dataset", "record_id", "split", "text", "findings", "descriptions"]
-    rows = [
-        ("ptbxl", "2", "train", "t2", "LVH", "d2"),
-        ("ptbxl", "1", "train", "t1", "AF", ""),
-        ("ptbxl", "3", "train", "t3", "LVH", "d3"),
-        ("ptbxl", "0", "validation", "t0", "AF", "d0"),
-    ]
-    write_table(tmp_path / "pairs/pairs.parquet", pl.DataFrame(rows, schema=names, orient="row").to_arrow())
-    pairs = load_pairs(tmp_path / "pairs", tmp_path / "ecg", "train", RAW)
-    assert (pairs.n, pairs.keys) == (3, ["ptbxl/2", "ptbxl/1", "ptbxl/3"])
-    assert pairs.groups.tolist() == [0, 1, 0]
-    ecg_BCT, valid_B = pairs.ecg(torch.tensor([2, 0]))
-    assert ecg_BCT.dtype == torch.float32
-    np.testing.assert_allclose(ecg_BCT.numpy(), signals[[3, 2]] / 1000, rtol=1e-6)
-    assert valid_B.tolist() == [5000, 5000]
-    rows_ = torch.tensor([0, 1])
-    assert [pairs.texts(view, rows_) for view in ("full", "findings", "descriptions")] == [
-        ["t2", "t1"],
-        ["LVH", "AF"],
-        ["d2", "AF"],
-    ]
-    assert pairs.fingerprint != load_pairs(tmp_path / "pairs", tmp_path / "ecg", "validation", RAW).fingerprint
