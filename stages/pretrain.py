@@ -8,6 +8,7 @@ from esi import files, params
 from esi.errors import run
 from esi.pairs.dataset import load_pairs
 from esi.pretrain.loop import pretrain
+from esi.pretrain.plan import Plan
 from esi.pretrain.plot import plot_training
 
 PAIRS, ECG = Path("data/pairs"), Path("data/ecg")
@@ -18,9 +19,8 @@ def main() -> None:
     """Train on the training pairs and export the model, its metrics and its curves."""
     settings = params.load()
     train_data, validation_data = (load_pairs(PAIRS, ECG, split, settings.signal) for split in ("train", "validation"))
-    result = pretrain(
-        train_data, validation_data, settings.signal, settings.model, settings.train, settings.pairs.max_tokens, LOGS
-    )
+    plan = Plan(train_data, validation_data, settings.signal, settings.model, settings.train, settings.pairs.max_tokens)
+    result = pretrain(plan, LOGS)
     if result.main:
         plot_training(result.log, LOGS / "training.png")
         result.model.save_pretrained(MODEL)

@@ -1,6 +1,6 @@
-"""Pairs -> batches of tensors: text views, tokens, texts known in advance, and loading the next batch while one is computed.
+"""Pairs -> batches of tensors: text views, tokens, known texts, lost leads, and the next batch made while one is computed.
 
-Shapes: B batch, C leads, T samples, L tokens, H text tower's dimension, U distinct texts.
+Shapes: B batch, C leads, T samples, L tokens, H text tower's dimension, K the largest number of findings.
 """
 
 from __future__ import annotations
@@ -12,42 +12,15 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
+from esi.ecg.leads import LEADS
+from esi.model.lead_subsets import apply, random_lead_mask
 from esi.model.text_tower import TextTower
-from esi.pretrain.gather import gather_rows, processes
+from esi.pretrain.known_texts import KnownTexts
 
-ENCODE_BATCH = 64
+MASKING = 3  # tells these draws from the sampler's and the steps', which have the same seed
 
 Item = TypeVar("Item")
-
-
-class KnownTexts:
-    """Pooled vectors of all texts of a frozen tower, computed once (LiT, Zhai et al. 2022): it then costs nothing a step.
-
-    Texts are shared out over the processes, and each batch holds texts of about the same length.
-    """
-
-    def __init__(self, texts: Iterable[str], tower: TextTower, bf16: bool, rank: int) -> None:
-        device = next(tower.parameters()).device
-        distinct = sorted(set(texts), key=lambda text: (len(text), text))
-        self.row_of = {text: row for row, text in enumerate(distinct)}
-        world = processes()
-        share = -(-len(distinct) // world)
-        mine = distinct[rank * share : (rank + 1) * share]
-        vectors = torch.zeros(share, tower.dim, device=device)
-        bar = tqdm(total=len(mine), desc="encoding texts", unit="text", disable=rank > 0, mininterval=1)
-        with bar, torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            for start in range(0, len(mine), ENCODE_BATCH):
-                chunk = mine[start : start + ENCODE_BATCH]
-                ids_BL, mask_BL = tower.tokenize(chunk)
-                vectors[start : start + len(chunk)] = tower(ids_BL.to(device), mask_BL.to(device))
-                bar.update(len(chunk))
-        self.vectors_UH = gather_rows(vectors)[: len(distinct)].cpu()
-
-    def __call__(self, texts: Sequence[str]) -> Tensor:
-        """[B, H] of texts among those given at the start."""
-        return self.vectors_UH[[self.row_of[text] for text in texts]]
 
 
 class Batches:
@@ -59,15 +32,37 @@ class Batches:
         tower: for its tokenizer.
         tokens: whether batches hold tokens (captions, or a tower that learns).
         known: vectors of a frozen tower's texts, or None.
+        mask_leads: share of the ECGs that lose leads; 0 for validation.
+        seed: of which ECGs lose which leads.
     """
 
-    def __init__(self, data: Any, views: Sequence[str], tower: TextTower, tokens: bool, known: KnownTexts | None) -> None:
+    def __init__(
+        self,
+        data: Any,
+        views: Sequence[str],
+        tower: TextTower,
+        tokens: bool,
+        known: KnownTexts | None,
+        mask_leads: float = 0.0,
+        seed: int = 0,
+    ) -> None:
         self.data, self.views, self.tower, self.tokens, self.known = data, list(views), tower, tokens, known
+        self.mask_leads, self.seed = mask_leads, seed
 
-    def batch(self, rows: Tensor, view_of_row: np.ndarray) -> dict[str, Tensor]:
-        """The tensors of some pairs, each with the text of the view that `view_of_row` [n] names by number."""
+    def batch(self, rows: Tensor, view_of_row: np.ndarray, epoch: int = 0) -> dict[str, Tensor]:
+        """The tensors of some pairs, each with the text of the view that `view_of_row` [n] names by number.
+
+        A pure function: the leads that a pair loses follow from the seed, the epoch and the pair alone, so they are the same
+        in any batch and for any number of processes.
+
+        Returns:
+            ecg_BCT float32 millivolts, valid_B, number_B (int64 row numbers) and findings_BK (int32, -1 where none); ids_BL
+            and mask_BL with `tokens`; text_BH with `known`.
+        """
         ecg_BCT, valid_B = self.data.ecg(rows)
-        batch = {"ecg_BCT": ecg_BCT, "valid_B": valid_B, "group_B": self.data.groups[rows]}
+        if self.mask_leads > 0:
+            ecg_BCT = apply(ecg_BCT, kept_leads(rows, self.seed, epoch, self.mask_leads))
+        batch = {"ecg_BCT": ecg_BCT, "valid_B": valid_B, "number_B": rows, "findings_BK": self.data.findings[rows]}
         texts = [""] * len(rows)
         for number, view in enumerate(self.views):
             places = np.flatnonzero(view_of_row[rows.numpy()] == number)
@@ -81,10 +76,10 @@ class Batches:
         return batch
 
 
-def all_texts(data: Any, views: Sequence[str]) -> list[str]:
-    """Every text that `views` of the pairs can give."""
-    rows = torch.arange(data.n)
-    return [text for view in views for text in data.texts(view, rows)]
+def kept_leads(rows: Tensor, seed: int, epoch: int, share: float) -> Tensor:
+    """Which leads pairs keep in an epoch, [B, C] bool, each pair by a draw of its own."""
+    draws = [random_lead_mask(1, [seed, epoch, row, MASKING], share, LEADS) for row in rows.tolist()]
+    return torch.cat(draws)
 
 
 def ahead(made: Iterable[Item]) -> Iterator[Item]:

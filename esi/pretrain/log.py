@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator
@@ -15,6 +15,7 @@ from accelerate import Accelerator
 from esi import files
 
 Row = dict[str, int | float]
+Item = TypeVar("Item")
 
 
 class Log:
@@ -37,26 +38,45 @@ class Log:
 
 
 class Speed:
-    """Samples and text tokens a second since the last look."""
+    """Samples and text tokens a second since the last look, and the share of the time that went by waiting for data."""
 
     def __init__(self) -> None:
         self.restart()
 
     def restart(self) -> None:
-        self.since, self.samples, self.tokens = time.perf_counter(), 0, 0
+        self.since, self.waited, self.samples, self.tokens = time.perf_counter(), 0.0, 0, 0
 
     def count(self, samples: int, tokens: int) -> None:
         self.samples += samples
         self.tokens += tokens
 
+    def waiting(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The same items; the time that each lets wait counts as waiting for data."""
+        source = iter(items)
+        while True:
+            asked = time.perf_counter()
+            try:
+                item = next(source)
+            except StopIteration:
+                return
+            self.waited += time.perf_counter() - asked
+            yield item
+
     def rates(self, accelerator: Accelerator) -> dict[str, float]:
-        """Of all processes together."""
+        """Samples and tokens of all processes together; this process's waiting and, with CUDA, peak memory so far."""
         totals = accelerator.reduce(
             torch.tensor([self.samples, self.tokens], dtype=torch.float64, device="cpu").to(accelerator.device), "sum"
         )
         seconds = max(time.perf_counter() - self.since, 1e-9)
+        rates = {
+            "samples_per_second": totals[0].item() / seconds,
+            "tokens_per_second": totals[1].item() / seconds,
+            "data_wait_share": self.waited / seconds,
+        }
+        if accelerator.device.type == "cuda":
+            rates["peak_memory_gib"] = torch.cuda.max_memory_allocated(accelerator.device) / 2**30
         self.restart()
-        return {"samples_per_second": totals[0].item() / seconds, "tokens_per_second": totals[1].item() / seconds}
+        return rates
 
 
 def _csv(rows: list[Row]) -> str:

@@ -1,4 +1,4 @@
-"""The two losses of the paper (section 3.2.1) as pure functions.
+"""The two losses of the paper (section 3.2.1), and SigLIP in place of the first, as pure functions.
 
 Shapes: B pairs of this process, M pairs of all processes, E embedding dimension, N caption positions, D decoder dimension,
 V vocabulary.
@@ -9,42 +9,74 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 CHUNK = 256  # positions whose logits exist at one time: 256 x 30,522 fit the cache; the fastest of 64..1024 in bfloat16
 
 
-def contrastive(
+def infonce(
     z_ecg_BE: Tensor,
     z_text_BE: Tensor,
-    group_B: Tensor,
+    affinity_BM: Tensor,
     logit_scale: Tensor,
     all_ecg_ME: Tensor | None = None,
     all_text_ME: Tensor | None = None,
-    all_group_M: Tensor | None = None,
 ) -> Tensor:
-    """Symmetric InfoNCE; pairs of one group are positives of one another and share the target evenly.
+    """Symmetric InfoNCE; the positives of a pair share its target in proportion to their affinity.
 
-    The mean of the ECG-to-text and the text-to-ECG cross-entropy, as in CLIP: ln M at chance (the paper's formula is their
-    sum). With M groups of one pair each it is the plain loss. Its least value is the mean log of the group sizes.
+    The mean of the ECG-to-text and the text-to-ECG cross-entropy, as in CLIP (Radford et al. 2021; the paper's formula is
+    their sum): ln M at chance, whatever the positives. With each pair its own positive alone it is the plain loss; with
+    several of affinity 1 it is that of Khosla et al. (2020, L_out). Its least value is the mean entropy of the targets,
+    which is 0 for own positives and ln n where n pairs say the same; the gradient is that of the Kullback-Leibler
+    divergence, whose least value is 0. A target of many slight affinities is blurred, for they add up: see
+    docs/pretraining.md. `siglip` judges each pair of pairs by itself and knows no such sum.
 
     Args:
         z_ecg_BE, z_text_BE: unit vectors of this process's pairs.
-        group_B: int64; equal numbers say the same.
+        affinity_BM: `positives.affinity`, 0..1; no row without a positive.
         logit_scale: scalar that cosines are multiplied by.
-        all_*: the same of all processes, with gradients (`gather.gather_rows`); this process's own when None.
+        all_*: the vectors of all processes, with gradients (`gather.gather_rows`); this process's own when None.
 
     Returns:
         The mean over this process's pairs. The mean of that over processes is the loss of the joint batch.
     """
     all_ecg_ME = z_ecg_BE if all_ecg_ME is None else all_ecg_ME
     all_text_ME = z_text_BE if all_text_ME is None else all_text_ME
-    all_group_M = group_B if all_group_M is None else all_group_M
-    target_BM = (group_B[:, None] == all_group_M[None, :]).to(z_ecg_BE.dtype)
+    target_BM = affinity_BM.to(z_ecg_BE.dtype)
     target_BM = target_BM / target_BM.sum(dim=1, keepdim=True)
     to_text_BM = (logit_scale * z_ecg_BE @ all_text_ME.T).log_softmax(dim=1)
     to_ecg_BM = (logit_scale * z_text_BE @ all_ecg_ME.T).log_softmax(dim=1)
     return -(target_BM * (to_text_BM + to_ecg_BM)).sum(dim=1).mean() / 2
+
+
+def siglip(
+    z_ecg_BE: Tensor,
+    z_text_BE: Tensor,
+    affinity_BM: Tensor,
+    logit_scale: Tensor,
+    logit_bias: Tensor,
+    all_text_ME: Tensor | None = None,
+) -> Tensor:
+    """Sigmoid loss (Zhai et al. 2023, arXiv:2303.15343): does this ECG belong to this text? for each of the B x M.
+
+    Binary cross-entropy with the affinity as label, summed over the texts, the mean over the ECGs: M ln 2 where all logits
+    are 0. Its least value is the labels' own entropy, 0 for labels of 0 and 1; it is reached at sigmoid(logit) = affinity.
+
+    Args:
+        z_ecg_BE, z_text_BE: unit vectors of this process's pairs.
+        affinity_BM: `positives.affinity`, 0..1.
+        logit_scale, logit_bias: scalars; the logit is the cosine times the one plus the other.
+        all_text_ME: the texts of all processes, with gradients (`gather.gather_rows`); this process's own when None.
+
+    Returns:
+        The sum over this process's ECGs and all texts, divided by B. The mean of that over processes is the loss of the
+        joint batch: each ECG meets each text once.
+    """
+    all_text_ME = z_text_BE if all_text_ME is None else all_text_ME
+    logits_BM = logit_scale * z_ecg_BE @ all_text_ME.T + logit_bias
+    label_BM = affinity_BM.to(logits_BM.dtype)
+    return F.binary_cross_entropy_with_logits(logits_BM, label_BM, reduction="sum") / len(z_ecg_BE)
 
 
 def captioning(states_ND: Tensor, weight_VD: Tensor, target_N: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:

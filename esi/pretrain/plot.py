@@ -12,18 +12,24 @@ import matplotlib.pyplot as plt
 from esi import files
 from esi.pretrain.log import Log
 
-TITLES = {"loss": "total loss", "loss_con": "contrastive loss", "loss_cap": "captioning loss", "logit_scale": "logit scale"}
-BOTTOM = {
+TITLES = {
+    "loss": "total loss",
+    "loss_con": "contrastive loss",
+    "loss_cap": "captioning loss",
+    "retrieval_top1": "ECG to text retrieval in the batch, top 1",
+    "logit_scale": "logit scale (1 / temperature)",
+    "logit_bias": "logit bias",
     "grad_norm": "gradient norm (before clipping)",
     "lr": "learning rate",
-    "retrieval_top1": "ECG to text retrieval, top 1, validation",
 }
 
 
 def plot_training(log: Log, path: Path) -> None:
-    """One panel a logged quantity: training by step (thin), validation by epoch (dots). The same bytes for the same log."""
-    names = {**TITLES, **BOTTOM}
-    shown = [name for name in names if any(name in row for row in log.steps + log.validation)]
+    """One panel a logged quantity: training by step (thin), validation by epoch (dots). The same bytes for the same log.
+
+    Speed, another in every run, is left to `dvc plots show`.
+    """
+    shown = [name for name in TITLES if any(name in row for row in log.steps + log.validation)]
     columns = 4
     rows = -(-len(shown) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(4.2 * columns, 3.0 * rows), squeeze=False, layout="constrained")
@@ -35,10 +41,10 @@ def plot_training(log: Log, path: Path) -> None:
             points = [(row["step"], row[name]) for row in table if name in row]
             if points:
                 axis.plot(*zip(*points, strict=True), label=label, color="C0" if label == "training" else "C1", **style)
-        axis.set_title(names[name], fontsize=10)
+        axis.set_title(TITLES[name], fontsize=10)
         axis.set_xlabel("step")
         axis.grid(alpha=0.3)
-        if name in ("loss", "loss_con", "loss_cap") and log.validation:
+        if log.validation and name in log.validation[0]:
             axis.legend(fontsize=8)
     for axis in list(axes.flat)[len(shown) :]:
         axis.set_axis_off()

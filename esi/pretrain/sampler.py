@@ -15,27 +15,33 @@ def steps_per_epoch(n: int, batch_size: int) -> int:
     return max(1, n // batch_size)
 
 
-def batch_rows(n: int, batch_size: int, seed: int, epoch: int, step: int, rank: int = 0, world: int = 1) -> torch.Tensor:
+def batch_rows(
+    n: int, batch_size: int, seed: int, epoch: int, step: int, rank: int = 0, world: int = 1, parts: int = 1
+) -> torch.Tensor:
     """Row numbers int64 of one process's share of a batch.
 
-    The global batch is the same for any number of processes; each takes a run of it.
+    The global batch is the same for any number of processes and parts; each process takes a run of it, each part a run of
+    that.
 
     Args:
         n: pairs. batch_size: of all processes together. step: within the epoch.
+        parts: in which a process computes its share, one after the other (`train.accumulate`).
 
     Raises:
-        ValueError: the batch cannot be shared evenly, or the step is beyond the epoch.
+        EsiError: the batch cannot be shared evenly.
+        ValueError: the step is beyond the epoch.
     """
-    if batch_size % world:
-        raise ValueError(
-            f"train.batch_size ({batch_size}) cannot be shared evenly by {world} processes: make it a multiple of {world}"
-        )
+    shares = world * parts
+    if batch_size % shares:
+        among = f"{world} processes" + (f" in {parts} parts each (train.accumulate)" if parts > 1 else "")
+        raise EsiError(f"train.batch_size ({batch_size}) cannot be shared evenly by {among}: make it a multiple of {shares}")
     if not 0 <= step < steps_per_epoch(n, batch_size):
         steps = steps_per_epoch(n, batch_size)
         raise ValueError(f"step {step} is beyond the epoch: {n} pairs in batches of {batch_size} are {steps} steps")
-    size = min(batch_size, n - n % world)
+    size = min(batch_size, n - n % shares)
     if size == 0:
-        raise EsiError(f"{n} pairs cannot be shared by {world} processes: give more pairs or fewer processes")
+        among = f"{world} processes" + (f" in {parts} parts each" if parts > 1 else "")
+        raise EsiError(f"{n} pairs cannot be shared by {among}: give more pairs or fewer processes")
     share = size // world
     start = step * size + rank * share
     return torch.from_numpy(_order(n, seed, epoch)[start : start + share].copy())
@@ -46,9 +52,9 @@ def views_of(n: int, views: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch, 1]).integers(views, size=n)
 
 
-def step_seed(seed: int, step: int, rank: int) -> int:
-    """Seed of all randomness inside one step (dropout, caption positions)."""
-    return int(np.random.SeedSequence([seed, step, rank, 2]).generate_state(1, np.uint64)[0] >> 1)
+def step_seed(seed: int, step: int, share: int) -> int:
+    """Seed of all randomness inside one step (dropout, caption positions) of one share: rank * parts + part."""
+    return int(np.random.SeedSequence([seed, step, share, 2]).generate_state(1, np.uint64)[0] >> 1)
 
 
 @lru_cache(maxsize=4)

@@ -3,56 +3,59 @@
 from __future__ import annotations
 
 import torch
-from accelerate import Accelerator
-from torch import Tensor
+from torch import nn
+from torch.distributed.fsdp import FSDPModule
 
-from esi.pretrain import losses, sampler
+from esi.pretrain import sampler
+from esi.pretrain.accumulate import join, labels
 from esi.pretrain.batches import Batches
-from esi.pretrain.objective import Objective
+from esi.pretrain.launch import Launch
+from esi.pretrain.objective import Objective, Whole, caption_positions, on_device
 
 
-def validate(objective: Objective, batches: Batches, batch_size: int, accelerator: Accelerator) -> dict[str, float]:
+def validate(wrapped: nn.Module, objective: Objective, batches: Batches, launch: Launch) -> dict[str, float]:
     """loss, loss_con, loss_cap (of all caption positions), retrieval_top1, for the terms that are trained; {} without pairs.
 
-    The batches are the same for any number of processes, which share them out whole. retrieval_top1: the share of ECGs whose
-    nearest text of the batch says the same findings as their own.
+    The batches are the same for any number of processes, which share them out whole and compute them in pieces of the size
+    that training does. Where they do not come out even a process computes its last batch again, uncounted: weights that are
+    spread over processes are gathered at every forward pass, so all must make as many.
     """
-    n = batches.data.n
+    n, train, device = batches.data.n, objective.settings, launch.device
     if n == 0:
         return {}
-    model, weights, device = objective.model, objective.weights, accelerator.device
     view_of_row = sampler.views_of(n, 1, 0, 0)
+    steps = sampler.steps_per_epoch(n, train.batch_size)
+    piece = -(-train.batch_size // (launch.world * train.accumulate))
     # rows, summed contrastive loss, right retrievals, caption positions, summed caption loss
     sums = torch.zeros(5, dtype=torch.float64, device=device)
-    objective.eval()
+    wrapped.eval()
     with torch.no_grad():
-        for step in range(accelerator.process_index, sampler.steps_per_epoch(n, batch_size), accelerator.num_processes):
-            made = batches.batch(sampler.batch_rows(n, batch_size, 0, 0, step), view_of_row)
-            batch = {name: tensor.to(device) for name, tensor in made.items()}
-            with torch.autocast(device.type, torch.bfloat16, enabled=objective.bf16):
-                out = model(
-                    batch["ecg_BCT"], batch["valid_B"], batch.get("ids_BL"), batch.get("mask_BL"), batch.get("text_BH")
-                )
-            if weights.con:
-                rows = len(batch["group_B"])
-                loss = losses.contrastive(out["z_ecg"], out["z_text"], batch["group_B"], model.logit_scale)
-                right = _right(out["z_ecg"], out["z_text"], batch["group_B"])
-                sums[:3] += torch.stack([torch.tensor(float(rows), device=device), loss * rows, right]).double()
-            if model.decoder is not None:
-                targets = out["caption_targets"]
-                dtype = torch.bfloat16 if objective.bf16 else torch.float32
-                total = losses.captioning(out["caption_states"], model.decoder.embedding.weight, targets, dtype)
-                sums[3:] += torch.stack([torch.tensor(float(len(targets)), device=device), total]).double()
-    rows, con, right, positions, cap = accelerator.reduce(sums, "sum").tolist()
-    result: dict[str, float] = {}
-    if weights.con:
-        result |= {"loss_con": con / rows, "retrieval_top1": right / rows}
-    if weights.cap:
-        result["loss_cap"] = cap / positions
-    return {"loss": weights.con * result.get("loss_con", 0.0) + weights.cap * result.get("loss_cap", 0.0)} | result
-
-
-def _right(z_ecg_BE: Tensor, z_text_BE: Tensor, group_B: Tensor) -> Tensor:
-    """How many ECGs are nearest to a text of their own group."""
-    nearest_B = (z_ecg_BE @ z_text_BE.T).argmax(dim=1)
-    return (group_B[nearest_B] == group_B).sum().float()
+        for first in range(0, steps, launch.world):
+            step = first + launch.rank
+            rows = sampler.batch_rows(n, train.batch_size, 0, 0, min(step, steps - 1))
+            made = [batches.batch(some, view_of_row) for some in rows.split(piece)]
+            parts = [on_device(part, device) for part in made]
+            positions = caption_positions(parts, across=False) if train.lambda_cap else sums.new_zeros(())
+            out = [wrapped(part, Whole({}, positions, 1)) for part in parts]
+            if step >= steps:
+                continue
+            if train.lambda_con:
+                result = objective.contrastive(join(out), labels(parts), across=False)
+                loss, right = (result[name].double() for name in ("loss_con", "retrieval_top1"))
+                sums[:3] += len(rows) * torch.stack([torch.ones_like(loss), loss, right])
+            if train.lambda_cap:
+                total = torch.stack([part["loss_cap"] for part in out]).double().sum()
+                sums[3:] += positions.double() * torch.stack([torch.ones_like(total), total])
+    if isinstance(wrapped, FSDPModule):
+        # Without a backward pass the outermost weights stay gathered, and what is done to the shards from here on (the end
+        # of the average's turn, a checkpoint) would go unseen.
+        wrapped.reshard()
+    counted, con, right, positions, cap = launch.accelerator.reduce(sums, "sum").tolist()
+    figures: dict[str, float] = {}
+    if train.lambda_con:
+        figures |= {"loss_con": con / counted, "retrieval_top1": right / counted}
+    if train.lambda_cap:
+        figures["loss_cap"] = cap / positions
+    return {
+        "loss": train.lambda_con * figures.get("loss_con", 0.0) + train.lambda_cap * figures.get("loss_cap", 0.0)
+    } | figures

@@ -24,34 +24,40 @@ def start(folder: Path, *changes: str) -> subprocess.CompletedProcess[str]:
 
 # Ten steps, checkpoints after 3, 6 and 9, an epoch's end after 5; a text tower that learns, for the sake of its dropout.
 LEARNING_TEXT = "text_layers_trained=1"
+PLAIN, PARTS = (LEARNING_TEXT,), (LEARNING_TEXT, "accumulate=2", "average=0.9", "mask_leads=0.5")
 
 
-@pytest.fixture(scope="module")
-def unkilled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=[PLAIN, PARTS], ids=["plain", "parts-and-average"])
+def unkilled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, ...]]:
     folder = tmp_path_factory.mktemp("unkilled")
-    done = start(folder, LEARNING_TEXT)
+    done = start(folder, *request.param)
     assert done.returncode == 0, done.stderr[-3000:]
-    return folder
+    return folder, request.param
 
 
-def test_kill_9_and_again_gives_the_same_bytes(unkilled: Path, tmp_path: Path) -> None:
+def test_kill_9_and_again_gives_the_same_bytes(unkilled: tuple[Path, tuple[str, ...]], tmp_path: Path) -> None:
+    expected, settings = unkilled
     for step, resumed in ((1, 0), (5, 0), (9, 3)):  # before any checkpoint, at an epoch's end, at a checkpoint
-        killed = start(tmp_path, LEARNING_TEXT, f"die_at_step={step}")
+        killed = start(tmp_path, *settings, f"die_at_step={step}")
         assert killed.returncode == -signal.SIGKILL, killed.stderr[-3000:]
         assert (f"resumed after step {resumed}" in killed.stdout) == (resumed > 0)
         assert not (tmp_path / "model").exists()
-    done = start(tmp_path, LEARNING_TEXT)
+    (state,) = tmp_path.rglob("state.pt")
+    kept = torch.load(state, weights_only=True)["weights"]
+    assert "model.text.bert.encoder.layer.1.output.dense.weight" in kept
+    assert not [name for name in kept if "embeddings" in name or "encoder.layer.0" in name], "frozen weights"
+    done = start(tmp_path, *settings)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "resumed after step 9" in done.stdout
     for name in ("model/model.safetensors", "metrics.json", "logs/steps.csv", "logs/validation.csv"):
-        assert (tmp_path / name).read_bytes() == (unkilled / name).read_bytes(), name
+        assert (tmp_path / name).read_bytes() == (expected / name).read_bytes(), name
     with (tmp_path / "logs/steps.csv").open() as file:
         assert [int(row["step"]) for row in csv.DictReader(file)] == [2, 4, 6, 8, 10]
     assert not list((tmp_path / ".cache").rglob("state.pt"))
 
 
-def test_a_finished_run_leaves_nothing_to_resume(unkilled: Path) -> None:
-    assert not list((unkilled / ".cache").rglob("state.pt"))
+def test_a_finished_run_leaves_nothing_to_resume(unkilled: tuple[Path, tuple[str, ...]]) -> None:
+    assert not list((unkilled[0] / ".cache").rglob("state.pt"))
 
 
 def test_another_run_does_not_see_the_state(own_cache: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -10,17 +13,49 @@ from hypothesis import strategies as st
 
 from esi.pretrain.sampler import batch_rows, step_seed, steps_per_epoch, views_of
 from esi.pretrain.schedule import learning_rate
+from esi.settings.learning import Train
+from tests.pretrain.tiny_run import TRAIN
+
+
+def train(**changes: object) -> Train:
+    return Train.model_validate(TRAIN | changes)
 
 
 def test_the_papers_schedule() -> None:
     """5e-5, 5 of 30 epochs warm-up, x0.1 after every 10 (section 4.1), with 100 steps an epoch."""
-    rates = [learning_rate(step, 100, 5e-5, 5, 10, 0.1) for step in range(3000)]
+    paper = train(lr=5e-5, schedule="step", warmup_epochs=5, decay_every=10, decay_factor=0.1)
+    rates = [learning_rate(step, 100, 30, paper) for step in range(3000)]
     assert rates[0] == pytest.approx(5e-5 / 500)
     assert rates[249] == pytest.approx(2.5e-5)
     assert rates[499] == rates[999] == pytest.approx(5e-5)
     assert rates[1000] == rates[1999] == pytest.approx(5e-6)
     assert rates[2000] == rates[2999] == pytest.approx(5e-7)
-    assert learning_rate(0, 100, 1.0, 0, 10, 0.1) == 1.0
+    assert learning_rate(0, 100, 30, train(lr=1.0, warmup_epochs=0)) == 1.0
+
+
+def test_the_cosine_schedule() -> None:
+    """Up to the rate over the warm-up, half of it half-way down, 0 at the last step, and never up on the way down."""
+    cosine = train(lr=2.0, schedule="cosine", warmup_epochs=2)
+    rates = [learning_rate(step, 50, 10, cosine) for step in range(500)]
+    assert rates[:100] == pytest.approx([2.0 * (step + 1) / 100 for step in range(100)])
+    assert rates[299] == pytest.approx(1.0)
+    assert rates[199] == pytest.approx(1 + math.cos(math.pi / 4))
+    assert rates[499] == 0.0
+    assert rates[498] > 0
+    assert all(before >= after for before, after in pairwise(rates[99:]))
+
+
+@given(
+    schedule=st.sampled_from(["step", "cosine"]), warmup=st.integers(0, 4), epochs=st.integers(1, 4), each=st.integers(1, 9)
+)
+def test_rates_are_never_negative_nor_above_the_setting(schedule: str, warmup: int, epochs: int, each: int) -> None:
+    """Also where the warm-up takes the whole run or more."""
+    settings = train(lr=0.5, schedule=schedule, warmup_epochs=warmup)
+    rates = [learning_rate(step, each, epochs, settings) for step in range(each * epochs)]
+    assert all(0 <= rate <= 0.5 for rate in rates)
+    assert all(before < after for before, after in pairwise(rates[: warmup * each]))
+    if schedule == "cosine" and warmup < epochs:
+        assert rates[-1] == 0.0
 
 
 @given(

@@ -18,8 +18,10 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 from pathlib import Path
-from esi.pretrain.objective import Objective, Weights
+from esi.pretrain.objective import Objective
+from esi.settings.learning import Train
 from tests.model.mini import mini_esi
+from tests.pretrain.tiny_run import TRAIN
 
 folder = Path(sys.argv[1])
 world = int(sys.argv[2])
@@ -33,11 +35,13 @@ ids, mask = model.text.tokenize(texts)
 torch.manual_seed(0)
 batch = {
     "ecg_BCT": torch.randn(6, 12, 128), "valid_B": torch.tensor([128, 100, 128, 90, 128, 128]),
-    "group_B": torch.tensor([0, 1, 2, 0, 3, 4]), "ids_BL": ids, "mask_BL": mask,
+    "number_B": torch.arange(6), "findings_BK": torch.tensor([[0], [1], [2], [0], [3], [4]], dtype=torch.int32),
+    "ids_BL": ids, "mask_BL": mask,
 }
 share = 6 // world
 batch = {name: part[rank * share : (rank + 1) * share] for name, part in batch.items()}
-objective = Objective(model, Weights(1.0, 0.7), caption_tokens=0, bf16=False)
+train = Train.model_validate(TRAIN | {"lambda_cap": 0.7, "caption_tokens": 0})
+objective = Objective(model, train, bf16=False)
 wrapped = DistributedDataParallel(objective) if world > 1 else objective
 out = wrapped(batch)
 out["loss"].backward()
@@ -126,3 +130,37 @@ def test_processes_that_do_not_find_each_other_are_an_error(tmp_path: Path) -> N
     )
     assert done.returncode != 0
     assert "2 processes were started (WORLD_SIZE), Accelerate runs 1" in done.stderr
+
+
+def test_another_number_of_processes_goes_on_with_the_same_batches(tmp_path: Path) -> None:
+    """Two processes are killed at step 5, one goes on from step 3 in two parts: every step has the same pairs.
+
+    The weights are not the same bytes as those of either number alone: sums of floats depend on where they are cut.
+    """
+    expected = tmp_path / "one"
+    expected.mkdir()
+    settings = ["caption_tokens=0", "epochs=1", "n=64", "lr=1e-4"]
+    script = str(ROOT / "tests/pretrain/tiny_run.py")
+    done = torchrun(script, str(expected), *settings, folder=expected, processes=1)
+    assert done.returncode == 0, done.stderr[-3000:]
+    folder = tmp_path / "two"
+    folder.mkdir()
+    killed = torchrun(script, str(folder), *settings, "die_at_step=5", folder=folder, processes=2)
+    assert killed.returncode != 0
+    before = [rows_by_step(folder / f"rows-{rank}.txt") for rank in (0, 1)]
+    (folder / "rows-0.txt").unlink()
+    done = torchrun(script, str(folder), *settings, "accumulate=2", folder=folder, processes=1)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "resumed after step 3" in done.stdout
+    after = rows_by_step(folder / "rows-0.txt")
+    alone = rows_by_step(expected / "rows-0.txt")
+    assert {step: before[0][step] + before[1][step] for step in range(5)} == {step: alone[step] for step in range(5)}
+    assert after == {step: alone[step] for step in range(3, 8)}
+    one, two = (load_file(path / "model" / "model.safetensors") for path in (expected, folder))
+    for name, part in one.items():
+        torch.testing.assert_close(two[name], part, atol=1e-5, rtol=1e-3, msg=lambda text, name=name: f"{name}: {text}")
+
+
+def rows_by_step(path: Path) -> dict[int, list[int]]:
+    lines = [[int(word) for word in line.split()] for line in path.read_text().splitlines()]
+    return {step: rows for step, *rows in lines}

@@ -1,6 +1,7 @@
 """A training run of seconds on made-up pairs, exported: `python tests/pretrain/tiny_run.py FOLDER [name=value ...]`.
 
-Values are train settings; `die_at_step` kills the process as `kill -9` does, before that step.
+Values are train settings; `die_at_step` kills the process as `kill -9` does, before that step; `contrastive_loss` and
+`text_layers_trained` are model settings. Each process writes rows-<rank>.txt: the step and the rows of its share.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch
 
 from esi import files
 from esi.pretrain import loop
+from esi.pretrain.plan import Plan
 from esi.settings.data import Signal
 from esi.settings.learning import Train
 from tests.model.mini import mini_bert, mini_settings
@@ -32,17 +34,25 @@ TRAIN: dict[str, Any] = {
     "seed": 3,
     "epochs": 2,
     "batch_size": 8,
+    "accumulate": 1,
     "lr": 1e-3,
+    "text_lr_factor": 1.0,
     "weight_decay": 0.05,
+    "schedule": "step",
     "warmup_epochs": 1,
     "decay_every": 10,
     "decay_factor": 0.1,
     "clip_norm": 1.0,
+    "average": 0.0,
+    "positives": "identical",
+    "mask_leads": 0.0,
     "lambda_con": 1.0,
     "lambda_cap": 1.0,
     "caption_tokens": 24,
     "text_views": ["full", "findings"],
     "precision": "fp32",
+    "compile": False,
+    "checkpoint_activations": False,
     "log_every": 2,
     "checkpoint_every": 3,
 }
@@ -55,6 +65,7 @@ class MadeUpPairs:
         self.n, self.seed, self.samples, self.broken = n, seed, samples, broken
         self.keys = [f"made-up/{row}" for row in range(n)]
         self.groups = torch.randint(len(FINDINGS), (n,), generator=torch.Generator().manual_seed(seed))
+        self.findings = self.groups[:, None].int()
         self.fingerprint = f"{n} {seed} {samples} {broken}"
 
     def ecg(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -74,22 +85,27 @@ class MadeUpPairs:
 def run(folder: Path, **changes: Any) -> loop.Result:
     """Train in `folder` (BERT, logs, checkpoints under DVC_ROOT)."""
     die_at_step = changes.pop("die_at_step", None)
-    layers = changes.pop("text_layers_trained", 0)
+    of_model = {name: changes.pop(name) for name in ("contrastive_loss", "text_layers_trained") if name in changes}
     n, n_validation = changes.pop("n", 40), changes.pop("n_validation", 10)
     if not (folder / "bert" / "config.json").exists():
         mini_bert(folder / "bert")
     train = Train.model_validate(TRAIN | changes)
-    if die_at_step is not None:
-        step = loop._Run.step
+    step = loop._Run.step
 
-        def dying(self: Any, *arguments: Any) -> None:
-            if self.done == die_at_step:
-                os.kill(os.getpid(), signals.SIGKILL)
-            step(self, *arguments)
+    def watched(self: Any, parts: Any, rows: torch.Tensor) -> None:
+        if self.done == die_at_step:
+            os.kill(os.getpid(), signals.SIGKILL)
+        with (folder / f"rows-{self.launch.rank}.txt").open("a") as file:
+            file.write(f"{self.done} {' '.join(str(row) for row in rows.tolist())}\n")
+        step(self, parts, rows)
 
-        loop._Run.step = dying  # type: ignore[method-assign]
-    model = mini_settings(folder / "bert", text_layers_trained=layers)
-    return loop.pretrain(MadeUpPairs(n), MadeUpPairs(n_validation, seed=1), SIGNAL, model, train, 24, folder / "logs")
+    loop._Run.step = watched  # type: ignore[method-assign]
+    model = mini_settings(folder / "bert", **of_model)
+    plan = Plan(MadeUpPairs(n), MadeUpPairs(n_validation, seed=1), SIGNAL, model, train, 24)
+    try:
+        return loop.pretrain(plan, folder / "logs")
+    finally:
+        loop._Run.step = step  # type: ignore[method-assign]
 
 
 def main() -> None:
