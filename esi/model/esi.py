@@ -210,7 +210,7 @@ class ESI(nn.Module, PyTorchModelHubMixin):
                 texts = generation.nucleus(self.decoder, task, top_p, temperature, seed)
             case _:
                 raise generation.GenerationError(f"there is no method {method!r}: choose greedy, beam or nucleus")
-        return tokenizer.batch_decode(texts.ids_BL, skip_special_tokens=True)
+        return self.text.decode(texts.ids_BL)
 
     def with_random_signal_encoder(self, seed: int) -> ESI:
         """A copy whose signal encoder and ECG projection are drawn anew: the control beside every evaluated figure."""

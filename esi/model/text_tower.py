@@ -54,9 +54,8 @@ class TextTower(nn.Module):
             raise TextTowerError(
                 f"model.text_layers_trained is {layers_trained}, the text tower has {layers} layers: set at most {layers}"
             )
-        most = min(
-            config.max_position_embeddings, tokenizer.model_max_length
-        )  # RoBERTa has two positions more than it reads
+        # The tokenizer's own limit too: RoBERTa has two positions more than it reads.
+        most = min(config.max_position_embeddings, tokenizer.model_max_length)
         if max_tokens > most:
             raise TextTowerError(f"pairs.max_tokens is {max_tokens}, the text tower reads at most {most}: lower it")
         if len(tokenizer) > self.vocabulary:
@@ -154,6 +153,11 @@ class TextTower(nn.Module):
                 return_tensors="pt",
             )
         return coded["input_ids"], coded["attention_mask"].bool()
+
+    def decode(self, ids_BL: Tensor) -> list[str]:
+        """The texts of tokens, without special tokens."""
+        with _TOKENIZING:
+            return self.tokenizer.batch_decode(ids_BL, skip_special_tokens=True)
 
     def forward(self, ids_BL: Tensor, mask_BL: Tensor) -> Tensor:
         """Mean of the last layer over real tokens, [B, H] float32.
