@@ -1,4 +1,6 @@
-"""Whether an answer says the opposite of its label: numbers outside the label's criteria, or its mirror image by name."""
+"""Whether an answer says the opposite of its label: numbers outside the label's criteria, the ST segment on the wrong side
+of the baseline, or its mirror image by name.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from math import inf
 from esi.cqa.chunks import entry_of
 from esi.cqa.claims import Claim, claims
 from esi.cqa.retrieval import Passage, name_overlap
+from esi.cqa.sentences import split_sentences
 
 # What a label's own name fixes, whatever the books say. QRS and fascicular blocks: AHA/ACCF/HRS Recommendations part III
 # (Surawicz 2009); QT: part IV (Rautaharju 2009), the less strict of the limits for the sexes; PR and rates: ACC/AHA/HRS
@@ -41,6 +44,12 @@ _MIRRORED = (
     ("second", "third"),
     ("atrial", "ventricular"),
 )
+# Which side of the baseline the ST segment lies on; sentences on reciprocal changes, aVR or what it is not are passed over.
+_SIDES = (
+    (r"\bst (segment )?depression\b|\bstd\b", r"\b(ST|J point)\b.*\babove the (baseline|isoelectric line)\b"),
+    (r"\bst (segment )?elevation\b|\bste\b", r"\b(ST|J point)\b.*\bbelow the (baseline|isoelectric line)\b"),
+)
+_OTHER_SIDE_TOO = re.compile(r"\b(reciprocal|aVR|unlike|whereas|in contrast|rather than|than|not)\b", re.IGNORECASE)
 _ASIDE = r"(?<!not )(?<!no )(?<!than )(?<!from )(?<!unlike )(?<!without )(?<!versus )(?<!vs )"  # names a look-alike
 
 
@@ -63,6 +72,10 @@ def contradiction(answer: str, statement: str, passages: Sequence[Passage]) -> s
         criteria = [each for each in own if each.quantity == claim.quantity]
         if criteria and not any(claim.agrees(each) for each in criteria):
             return f'It contradicted the criteria of {statement} ("{claim.text}").'
+    for pattern, wrong in _SIDES:
+        for sentence in split_sentences(answer) if re.search(pattern, names[0]) else []:
+            if (found := re.search(wrong, sentence)) and not _OTHER_SIDE_TOO.search(sentence):
+                return f'It put the ST segment of {statement} on the wrong side ("{found[0]}").'
     said = plain_name(answer)
     if not any(_names(said, name) for name in names):
         for name in names:

@@ -42,6 +42,37 @@ def test_claims_are_read(text: str, expected: list[tuple[str, float, float]]) ->
     assert [(claim.quantity, claim.low, claim.high) for claim in claims(text)] == expected
 
 
+ST_SENTENCE = "ST depression appears as a J point and an ST segment 0.05 mV or more above the baseline in two leads."
+BELOW = ST_SENTENCE.replace("above", "below")
+ABOVE = "The J point lies 0.1 mV above the baseline."
+
+
+@pytest.mark.parametrize(
+    ("statement", "answer", "wrong"),
+    [
+        ("ST depression", ST_SENTENCE, True),
+        ("non-specific ST depression", ST_SENTENCE, True),
+        ("ST depression", BELOW, False),
+        (
+            "ST depression",
+            f"{BELOW} In aVR the ST segment may lie above the baseline.",
+            False,
+        ),
+        ("ST elevation", BELOW.replace("depression", "elevation"), True),
+        (
+            "ST elevation",
+            f"{ABOVE} Reciprocal ST depression lies below the baseline.",
+            False,
+        ),
+        ("ST elevation", f"{ABOVE} Later the T waves fall below the baseline.", False),
+        ("left bundle branch block", ST_SENTENCE.replace("depression", "segment"), False),
+    ],
+)
+def test_the_st_segment_lies_on_the_side_that_the_label_says(statement: str, answer: str, wrong: bool) -> None:
+    reason = contradiction(answer, statement, [passage(statement)])
+    assert (reason is not None and "wrong side" in reason) == wrong
+
+
 RBBB = passage("Complete right bundle branch block", "It has a QRS duration of 120 ms or more.", ("RBBB", "CRBBB"))
 
 
