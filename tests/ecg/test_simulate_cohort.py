@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wfdb
+from threadpoolctl import threadpool_limits
 
 from esi.ecg.reference import scp_statements
 from esi.ecg.simulate import labels
@@ -39,6 +40,13 @@ def table(path: Path) -> list[dict[str, str]]:
 
 def hashes(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): file_hash(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_threads(tmp_path: Path) -> None:
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            simulate_cohort(tmp_path / str(threads), {"icbeb": 64}, seed=0)
+    assert hashes(tmp_path / "1") == hashes(tmp_path / "2")
 
 
 def test_wfdb_reads_every_record_and_finds_its_checksums_right(cohort: tuple[Path, dict[str, int | float]]) -> None:
