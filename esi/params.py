@@ -14,7 +14,18 @@ from ruamel.yaml import YAML  # PyYAML reads 1e-4 as a string
 from esi.errors import EsiError
 from esi.settings.cqa import Chunk, Describe, Embed, Retrieve, Score
 from esi.settings.data import Ingest, Quality, Signal, Simulate, Statements
-from esi.settings.evaluation import Evaluate, LinearProbe, ZeroShot
+from esi.settings.evaluation import (
+    Caption,
+    Distribution,
+    Evaluate,
+    FineTune,
+    Identify,
+    LinearProbe,
+    Report,
+    Retrieval,
+    TaskRow,
+    ZeroShot,
+)
 from esi.settings.learning import Model, Train
 from esi.settings.pairs import Pairs
 from esi.settings.section import Section
@@ -38,16 +49,36 @@ class Params(Section):
     pairs: Pairs
     model: Model
     train: Train
+    tasks: dict[str, TaskRow]
     evaluate: Evaluate
     zero_shot: ZeroShot
     linear_probe: LinearProbe
+    fine_tune: FineTune
+    identify: Identify
+    retrieval: Retrieval
+    caption: Caption
+    distribution: Distribution
+    report: Report
 
     @model_validator(mode="after")
     def _sets_exist(self) -> Params:
-        for section, sets in (("statements", self.statements.sets), ("pairs", self.pairs.sets)):
+        named = {
+            f"{name}.sets": getattr(self, name).sets
+            for name in ("statements", "pairs", "retrieval", "caption", "distribution")
+        }
+        named |= {f"tasks.{name}.dataset": [row.dataset] for name, row in self.tasks.items()}
+        named["identify.seconds"] = list(self.identify.seconds)
+        for key, sets in named.items():
             unknown = sorted(set(sets) - set(self.ingest))
             if unknown:
-                raise ValueError(f"{section}.sets names {unknown}, which ingest does not have: it has {sorted(self.ingest)}")
+                raise ValueError(f"{key} names {unknown}, which ingest does not have: it has {sorted(self.ingest)}")
+        return self
+
+    @model_validator(mode="after")
+    def _tasks_exist(self) -> Params:
+        unknown = sorted(set(self.fine_tune.tasks) - set(self.tasks))
+        if unknown:
+            raise ValueError(f"fine_tune.tasks names {unknown}, which tasks does not have: it has {sorted(self.tasks)}")
         return self
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from esi import files, params
 from esi.errors import run
+from esi.model.manifest import manifest_of_pairs
 from esi.pairs.dataset import load_pairs
 from esi.pretrain.loop import pretrain
 from esi.pretrain.plan import Plan
@@ -23,6 +24,7 @@ def main() -> None:
     result = pretrain(plan, LOGS)
     if result.main:
         plot_training(result.log, LOGS / "training.png")
+        result.model.trained_on = manifest_of_pairs(PAIRS / "pairs.parquet")
         result.model.save_pretrained(MODEL)
         files.write_json(METRICS, result.metrics)
         result.checkpoint.delete()

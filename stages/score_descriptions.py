@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from esi import params
-from esi.cqa.bertscore import token_encoder
+from esi.bertscore import token_encoder
 from esi.cqa.scores import read_references, score, score_figures, write_by_statement
 from esi.ecg.statements.wording import normalise
 from esi.errors import run
@@ -21,7 +21,10 @@ def main() -> None:
     fallbacks = {row["statement"] for row in table if row["fallback"]}
     references = read_references(settings.references, normalise)
     scored = score(descriptions, references, token_encoder(settings), settings.idf, fallbacks)
-    write_json("metrics/score_descriptions.json", score_figures(scored))
+    figures = score_figures(scored)
+    write_json("metrics/score_descriptions.json", figures)
+    headline = {"metric": "BERTScore F1", "value": figures["bertscore_f1"], "n_test": figures["statements"]}
+    write_json("metrics/descriptions/bertscore.json", headline)
     write_by_statement(Path("metrics/score_descriptions/statements.csv"), scored)
 
 

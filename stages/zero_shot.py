@@ -1,42 +1,47 @@
-"""Zero-shot classification of one task's test records: `python -m stages.zero_shot ptbxl-super`."""
+"""Zero-shot predictions of every classification task."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import polars as pl
 
 from esi import params
 from esi.errors import run
-from esi.evaluate.benchmark import Benchmark, encoders, figures
-from esi.evaluate.plots import draw_roc
-from esi.evaluate.tasks import task_by_name
-from esi.evaluate.zero_shot import class_embeddings, zero_shot_scores
-from esi.files import write_json
+from esi.evaluate.ecg_set import EcgSet, candidates
+from esi.evaluate.predictions import FOLDER, Prediction, write_predictions
+from esi.evaluate.tasks import tasks_to_run
+from esi.evaluate.zero_shot import PromptEncoder, prompt_variants, zero_shot_scores
+from esi.files import replacing_folder
 
 
-def main(name: str) -> None:
+def main() -> None:
     settings = params.load()
-    task = task_by_name(name)
-    benchmark = Benchmark(task, Path("data/ecg"), settings.signal, settings.evaluate)
+    tasks = tasks_to_run(settings.tasks, settings.ingest)
     descriptions = dict(pl.read_parquet("data/descriptions.parquet", columns=["statement", "description"]).iter_rows())
-    test = benchmark.split("test")
-    scores, results = [], []
-    for _, key, model in encoders(Path("data/model"), settings.evaluate.random_seeds):
-        prompts = class_embeddings(model, task, settings.zero_shot.prompts, descriptions)
-        scores.append(zero_shot_scores(benchmark.encode(model, key, test).z_NE, prompts))
-        results.append(benchmark.auroc(test, scores[-1]))
-    write_json(Path("metrics/zero_shot") / f"{name}.json", figures(test, results[0], results[1:]))
-    draw_roc(
-        Path("metrics/zero_shot") / f"{name}.png",
-        f"{name}, zero-shot",
-        test.labels_NK,
-        scores[0],
-        task.class_names,
-        results[0],
-    )
+    batch_size = settings.evaluate.batch_size
+    sets = {name: EcgSet(name, Path("data/ecg"), settings.signal, batch_size) for name in {task.dataset for task in tasks}}
+    found: dict[str, list[Prediction]] = {task.name: [] for task in tasks}
+    for candidate in candidates(Path("data/model"), settings.evaluate.random_seeds, sets.values()):
+        if candidate.name == "esi":
+            embed = PromptEncoder(candidate.model)
+        for task in tasks:
+            ecgs = sets[task.dataset]
+            for variant, prompts in prompt_variants(task, settings.zero_shot.prompts, descriptions):
+                if variant and candidate.name != "esi":
+                    continue  # what each kind of prompt brings is asked of the pretrained model alone
+                embeddings = embed(prompts)
+                for name in ("validation", "test"):
+                    split = ecgs.split(task, name)
+                    z_NE = ecgs.encode(candidate.model, candidate.key, name, split.records).z_NE
+                    scores_NK = zero_shot_scores(z_NE, embeddings)
+                    found[task.name].append(
+                        Prediction(candidate.name, name, split, scores_NK, seed=candidate.seed, variant=variant)
+                    )
+    with replacing_folder(FOLDER / "zero_shot") as folder:
+        for task in tasks:
+            write_predictions(folder / f"{task.name}.parquet", task.class_names, found[task.name])
 
 
 if __name__ == "__main__":
-    run(main, *sys.argv[1:])
+    run(main)

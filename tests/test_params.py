@@ -24,7 +24,9 @@ def test_the_shipped_settings_are_valid() -> None:
 
 def test_scientific_notation_is_a_number(tmp_path: Path) -> None:
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    assert params.load(changed(tmp_path, "lr: 1e-3", "lr: 5e-5")).train.lr == 5e-5
+    assert (
+        params.load(changed(tmp_path, "  lr: 1e-3                 # the paper", "  lr: 5e-5  # the paper")).train.lr == 5e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,27 @@ def test_scientific_notation_is_a_number(tmp_path: Path) -> None:
         ("  batch_size: 48", "  batch_size: many", "train.batch_size: .*integer"),
         ("  max_tokens: 160", "  max_tokens: 20", r"overlap_tokens \(32\) must be below max_tokens \(20\)"),
         ("  sets: [ptbxl, chapman, mimic]", "  sets: [ptbxl, georgia]", "pairs.sets names \\['georgia'\\]"),
+        ("group: superclass", "grouped: superclass", r"unknown parameter tasks\.ptbxl-super\.grouped"),
+        ("group: superclass, ", "", r"parameter tasks\.ptbxl-super\.group is missing"),
+        ("{dataset: icbeb, table", "{dataset: georgia, table", r"tasks\.icbeb-nine\.dataset names \['georgia'\]"),
+        ("prompts: [findings, descriptions]", "prompts: [findings, poems]", r"zero_shot\.prompts\.1: .*'poems'"),
+        ("prompts: [findings, descriptions]", "prompts: []", r"zero_shot\.prompts: .*at least 1 item"),
+        ("controls: [hand]", "controls: [magic]", r"evaluate\.controls\.0: Input should be 'hand' or 'rocket'"),
+        ("random_seeds: [0, 1, 2]", "random_seeds: []", r"evaluate\.random_seeds: .*at least 1 item"),
+        ("shares: [0.01, 0.05, 0.1, 1.0]", "shares: [0.01, 0.05]", r"linear_probe: .*shares \[0\.01, 0\.05\] lack 1\.0"),
+        ("shares: [0.01, 0.05, 0.1, 1.0]", "shares: [0, 1.0]", r"linear_probe\.shares\.0: Input should be greater than 0"),
+        ("tasks: [ptbxl-super]", "tasks: [ptbxl-everything]", r"fine_tune\.tasks names \['ptbxl-everything'\].*ptbxl-super"),
+        ("layer_decay: 0.75", "layer_decay: 1.5", r"fine_tune\.layer_decay: Input should be less than or equal to 1"),
+        (
+            "seconds: {ptbxl: 5.0,",
+            "seconds: {ptbxl: 5.5,",
+            r"identify\.seconds\.ptbxl: Input should be less than or equal to 5",
+        ),
+        ("seconds: {ptbxl: 5.0,", "seconds: {georgia: 5.0,", r"identify\.seconds names \['georgia'\]"),
+        ("method: greedy", "method: guess", r"caption\.method: Input should be 'greedy', 'beam' or 'nucleus'"),
+        ("permutations: 500", "permutations: 0", r"distribution\.permutations: Input should be greater than 0"),
+        ("[ptbxl, icbeb]     # whose test records are", "[georgia]  # whose test records are", r"distribution\.sets names"),
+        ("cases: 2", "cases: 0", r"report\.cases: Input should be greater than 0"),
     ],
 )
 def test_a_wrong_setting_is_one_sentence_that_names_it(tmp_path: Path, old: str, new: str, sentence: str) -> None:

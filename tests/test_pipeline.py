@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from functools import cache
@@ -15,7 +16,16 @@ from ruamel.yaml import YAML
 from tests.conftest import ROOT
 
 STAGES = sorted(path.stem for path in (ROOT / "stages").glob("*.py") if path.stem != "__init__")
-SHARED = {"esi.errors", "esi.params", "esi.settings", "esi.files", "esi.packaged"}
+SHARED = {
+    "esi.errors",
+    "esi.params",
+    "esi.settings",
+    "esi.files",
+    "esi.packaged",
+    "esi.local_bert",
+    "esi.bertscore",
+    "esi.launch",
+}
 MAY_IMPORT = {  # beyond itself and what is shared
     "esi.cqa": set(),
     "esi.ecg": set(),
@@ -25,6 +35,7 @@ MAY_IMPORT = {  # beyond itself and what is shared
     "esi.model": set(),
     "esi.pretrain": {"esi.model", "esi.pairs", "esi.ecg"},
     "esi.evaluate": {"esi.model", "esi.pairs", "esi.ecg"},
+    "esi.report": {"esi.evaluate", "esi.ecg"},
 }
 
 
@@ -129,3 +140,15 @@ def test_metrics_are_not_cached_and_nothing_persists() -> None:
         for metric in stage.get("metrics", []):
             assert list(metric.values()) == [{"cache": False}], f"{name}: {metric}"
     assert "persist: true" not in (ROOT / "dvc.yaml").read_text()
+
+
+SHORT_KEYS = {"metric", "value", "low", "high", "random", "hand", "rocket", "supervised", "template", "n_test"}
+
+
+def test_metrics_are_one_table_with_few_columns() -> None:
+    """`dvc metrics show` fits a terminal: DVC's metrics are the results, and all of them have the same short keys."""
+    folders = [ROOT / folder for stage in dvc_stages().values() for metric in stage.get("metrics", []) for folder in metric]
+    tables = {path: json.loads(path.read_text()) for folder in folders for path in folder.iterdir()}
+    assert all(path.suffix == ".json" for path in tables)
+    assert {key for content in tables.values() for key in content} <= SHORT_KEYS
+    assert all({"metric", "value", "n_test"} <= set(content) for content in tables.values())

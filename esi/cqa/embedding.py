@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from esi.cqa.local_bert import load_bert
 from esi.cqa.vector_cache import VectorCache
 from esi.errors import EsiError
 from esi.files import cache_folder
+from esi.local_bert import load_bert
 from esi.settings.cqa import Embed
 
 # N: texts, D: dimensions of the encoder

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from esi.cqa.bertscore import Array, TokenEncoder, bert_scores
+from esi.bertscore import Array, TokenEncoder, bert_scores
 from esi.errors import EsiError
 from esi.files import write_text
 

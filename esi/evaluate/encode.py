@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from esi.files import cache_folder, content_hash, replacing
+import esi.model
+from esi.files import cache_folder, content_hash, files_hash, replacing
 from esi.model.esi import ESI
 from esi.pairs.dataset import gather_signals
 from esi.pairs.store import SignalStore
@@ -26,26 +29,48 @@ class Encoded:
     z_NE: np.ndarray  # normalised contrastive embedding: what zero-shot and retrieval read
 
 
+@dataclass(frozen=True)
+class Strip:
+    """A part of each record, in samples at the model's rate."""
+
+    start: int
+    length: int
+
+
 @torch.inference_mode()
-def encode(model: ESI, model_key: str, store: SignalStore, records: Sequence[str], batch_size: int) -> Encoded:
+def encode(
+    model: ESI, model_key: str, store: SignalStore, records: Sequence[str], batch_size: int, strip: Strip | None = None
+) -> Encoded:
     """Encode records of one store, or take them from the cache.
 
     Args:
         model: in evaluation mode, on the device that it is to run on.
         model_key: content hash of its weights.
         store: the data set's signals. records: record ids. batch_size: records at a time.
+        strip: what part of each record is seen; None: all of it. A record that
+            ends within it is padded; one that ends before it is an error.
     """
-    path = cache_folder("embeddings") / f"{content_hash(model_key, store.key, *records)[:32]}.npz"
+    part = "" if strip is None else f"{strip.start}+{strip.length}"
+    path = cache_folder("embeddings") / f"{content_hash(model_key, _code(), store.key, part, *records)[:32]}.npz"
     if not path.exists():
-        device = next(model.parameters()).device
         rows = [store.row_of[record] for record in records]
         pooled, z = [], []
-        for start in tqdm(range(0, len(rows), batch_size), desc="encode", unit="batch", leave=False):
+        starts = range(0, len(rows), batch_size)
+        for start in tqdm(starts, desc="encode", unit="batch", leave=False, disable=len(starts) < 10):
             ecg_BCT, valid_B = gather_signals([(store, row) for row in rows[start : start + batch_size]])
-            out = model.encode_ecg(ecg_BCT.to(device), valid_B.to(device))
+            if strip is not None:
+                ecg_BCT = ecg_BCT[..., strip.start : strip.start + strip.length]
+                valid_B = (valid_B - strip.start).clamp(max=strip.length)
+            out = model.encode_ecg(ecg_BCT, valid_B)  # valid lengths stay where the encoder counts with them
             pooled.append(out["pooled"].float().cpu().numpy())
             z.append(out["z"].float().cpu().numpy())
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez(file, pooled=np.concatenate(pooled), z=np.concatenate(z))
     with np.load(path) as arrays:
         return Encoded(arrays["pooled"], arrays["z"])
+
+
+@cache
+def _code() -> str:
+    """Content hash of the code that encodes: another encoder with the same weights has other embeddings."""
+    return files_hash(sorted(Path(esi.model.__file__).parent.glob("*.py")))

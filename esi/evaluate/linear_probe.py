@@ -1,64 +1,114 @@
-"""Linear probe: one logistic regression a class on the frozen encoder's pooled features (paper, 4.2.2).
+"""Linear probe: one logistic regression a class on frozen features (paper, 4.2.2), at several shares of the labels.
 
-Legend: N records, K classes, D features.
+Legend: N records, K classes, D features, P penalties.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from esi.errors import EsiError
+from esi.evaluate.controls.features import control_features
+from esi.evaluate.ecg_set import SPLITS, EcgSet, candidates
+from esi.evaluate.logistic import Question, fit_and_score
 from esi.evaluate.metrics import auroc
-
-MAX_ITERATIONS = 2000
+from esi.evaluate.predictions import Prediction
+from esi.evaluate.shares import draw_share
+from esi.evaluate.split import Split
+from esi.evaluate.tasks import Task
+from esi.settings.evaluation import Evaluate, LinearProbe
 
 
 @dataclass(frozen=True)
-class Probe:
-    scores_NK: np.ndarray  # log-odds of the test records
-    inverse_penalty: float  # chosen on the validation records
-    validation_auroc: float
-    untrainable: list[int]  # classes that the training records hold only one side of: scored 0 throughout
+class Frozen:
+    """What one model makes of one data set."""
+
+    model: str  # esi, random, hand, rocket
+    seed: int  # of the random weights
+    first: bool  # of its name: the other random encoders are probed with all labels alone
+    features: Mapping[str, np.ndarray]  # by split, [N, D] of all its records in the order of EcgSet.of
 
 
-def linear_probe(
-    train_ND: np.ndarray,
-    train_labels_NK: np.ndarray,
-    validation_ND: np.ndarray,
-    validation_labels_NK: np.ndarray,
-    test_ND: np.ndarray,
-    inverse_penalties: Sequence[float],
-) -> Probe:
-    """Fit on train, choose the penalty (scikit-learn's C) by macro AUROC on validation, score test. Test labels are not
-    even an argument.
+def frozen_features(sets: Sequence[EcgSet], model_folder: Path, settings: Evaluate) -> Iterator[tuple[EcgSet, Frozen]]:
+    """The features of every data set through the pretrained encoder, the random ones, and the controls without any encoder.
+
+    An encoder is in evaluation mode and sees no label; a record's features do not depend on its company.
     """
-    scaler = StandardScaler().fit(train_ND)
-    train, validation, test = (scaler.transform(features) for features in (train_ND, validation_ND, test_ND))
-    trainable = [k for k in range(train_labels_NK.shape[1]) if 0 < train_labels_NK[:, k].sum() < len(train)]
-    best: Probe | None = None
-    for penalty in inverse_penalties:
-        validation_scores = np.zeros(validation_labels_NK.shape)
-        test_scores = np.zeros((len(test), train_labels_NK.shape[1]))
-        for k in trainable:
-            model = LogisticRegression(C=penalty, max_iter=MAX_ITERATIONS).fit(train, train_labels_NK[:, k])
-            validation_scores[:, k] = model.decision_function(validation)
-            test_scores[:, k] = model.decision_function(test)
-        macro = _macro(validation_labels_NK, validation_scores)
-        if best is None or macro > best.validation_auroc:
-            untrainable = [k for k in range(train_labels_NK.shape[1]) if k not in trainable]
-            best = Probe(test_scores, penalty, macro, untrainable)
-    assert best is not None, "inverse_penalties has at least one entry (esi/params.py checks it)"
-    return best
+    for candidate in candidates(model_folder, settings.random_seeds, sets):
+        for ecgs in sets:
+            features = {
+                name: ecgs.encode(candidate.model, candidate.key, name, ecgs.of(name)["record_id"].to_list()).pooled_ND
+                for name in SPLITS
+            }
+            first = candidate.name != "random" or candidate.seed == settings.random_seeds[0]
+            yield ecgs, Frozen(candidate.name, candidate.seed, first, features)
+    for control in settings.controls:
+        for ecgs in sets:
+            records = {name: ecgs.of(name)["record_id"].to_list() for name in SPLITS}
+            yield ecgs, Frozen(control, 0, True, control_features(control, ecgs.store, records))
 
 
-def _macro(labels_NK: np.ndarray, scores_NK: np.ndarray) -> float:
-    once = np.ones((1, len(labels_NK)))
-    by_class = np.array([auroc(labels_NK[:, k], scores_NK[:, k], once)[0] for k in range(labels_NK.shape[1])])
-    if np.isnan(by_class).all():
-        raise EsiError("no class has both positive and negative validation records: use a larger validation fold")
-    return float(np.nanmean(by_class))
+def probe(
+    ecgs: EcgSet, tasks: Sequence[Task], frozen: Frozen, settings: LinearProbe, processes: int | None = None
+) -> dict[str, list[Prediction]]:
+    """Predictions for validation and test of every task, by task name.
+
+    All labels once, for the fit is convex; a share of them for each seed of `settings.seeds`. The penalty is one for all
+    classes of a task and run, by macro AUROC on all validation records; test labels are not looked at. What no positive
+    among the training records that are seen can teach is scored 0.
+
+    Args:
+        ecgs: the data set. tasks: of this data set. frozen: the features. settings: shares, seeds and penalties.
+        processes: as of `fit_and_score`.
+    """
+    row_of = {name: {record: row for row, record in enumerate(ecgs.of(name)["record_id"])} for name in SPLITS}
+    splits = {(task.name, name): ecgs.split(task, name) for task in tasks for name in SPLITS}
+    runs = [
+        (task, share, seed, draw_share(splits[task.name, "train"], share, seed))
+        for task in tasks
+        for share in settings.shares
+        if share == 1.0 or frozen.first
+        for seed in ([frozen.seed] if share == 1.0 else settings.seeds)
+    ]
+    answers = fit_and_score(
+        frozen.features["train"],
+        np.concatenate([frozen.features["validation"], frozen.features["test"]]),
+        [Question(_rows(row_of["train"], seen), seen.labels_NK) for _, _, _, seen in runs],
+        settings.inverse_penalties,
+        processes,
+    )
+    found: dict[str, list[Prediction]] = {task.name: [] for task in tasks}
+    for (task, share, seed, _), scores_PMK in zip(runs, answers, strict=True):
+        validation, test = splits[task.name, "validation"], splits[task.name, "test"]
+        of_validation_PNK = scores_PMK[:, _rows(row_of["validation"], validation)]
+        place = best_penalty(task.name, validation.labels_NK, of_validation_PNK)
+        of_test_NK = scores_PMK[place, len(row_of["validation"]) + _rows(row_of["test"], test)]
+        for name, split, scores_NK in (("validation", validation, of_validation_PNK[place]), ("test", test, of_test_NK)):
+            found[task.name].append(Prediction(frozen.model, name, split, scores_NK, share, seed))
+    return found
+
+
+def best_penalty(task: str, labels_NK: np.ndarray, scores_PNK: np.ndarray) -> int:
+    """The place of the penalty with the best macro AUROC on validation records, the strongest of equals where they ascend.
+
+    Raises:
+        EsiError: no class has both positive and negative records.
+    """
+    defined = np.flatnonzero(labels_NK.any(axis=0) & ~labels_NK.all(axis=0))
+    if not len(defined):
+        raise EsiError(
+            f"{task}: no class has both positive and negative records among the {len(labels_NK)} of validation: "
+            "give its data set a larger validation fold in ingest"
+        )
+    once = np.ones((1, len(labels_NK)), np.float32)
+    taught = [k for k in defined if scores_PNK[..., k].any()]  # the others are at 0.5 whatever the penalty
+    macro_P = [sum(float(auroc(labels_NK[:, k], scores_NK[:, k], once)[0]) for k in taught) for scores_NK in scores_PNK]
+    return int(np.argmax(macro_P))
+
+
+def _rows(row_of: Mapping[str, int], split: Split) -> np.ndarray:
+    return np.array([row_of[record] for record in split.records])

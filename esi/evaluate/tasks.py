@@ -1,31 +1,37 @@
-"""What each evaluation task asks: its classes, the codes that make a record positive, and the words for each class.
+"""What each classification task asks: its classes, the codes that make a record positive, and the words for each class.
 
-PTB-XL's six tasks follow the published benchmark (Strodthoff et al. 2020): a statement counts whatever its likelihood.
+A task is a row of `tasks` in params.yaml over a table of data/reference. PTB-XL's six follow the published benchmark
+(Strodthoff et al. 2020): a statement counts whatever its likelihood.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import csv
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from esi.ecg.reference import ScpStatement, cpsc_classes, scp_statements
 from esi.errors import EsiError
+from esi.settings.data import Ingest
+from esi.settings.evaluation import TaskRow
+
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
 class TaskClass:
     name: str
     codes: frozenset[str]  # any of them makes a record positive
-    statements: tuple[str, ...]  # its wordings, as the release writes them: the zero-shot prompts
+    statements: tuple[str, ...]  # its wordings: the zero-shot prompts
 
 
 @dataclass(frozen=True)
 class Task:
+    name: str  # such as "ptbxl-super"
     dataset: str
-    name: str
-    classes: tuple[TaskClass, ...]
+    metric: str  # the one that leads: auroc, auprc or f1
+    classes: tuple[TaskClass, ...]  # by name
 
     @property
     def class_names(self) -> list[str]:
@@ -33,47 +39,55 @@ class Task:
 
     def labels(self, codes: list[list[str]]) -> np.ndarray:
         """Multi-label targets [N, K] of records by their codes."""
-        return np.array([[not item.codes.isdisjoint(record) for item in self.classes] for record in codes], dtype=bool)
+        return np.array(
+            [[not item.codes.isdisjoint(record) for item in self.classes] for record in codes], dtype=bool
+        ).reshape(len(codes), len(self.classes))
 
 
-def _ptbxl(name: str, wanted: Callable[[ScpStatement], bool], group: Callable[[ScpStatement], str]) -> Task:
-    members: dict[str, list[ScpStatement]] = {}
-    for statement in scp_statements().values():
-        if wanted(statement):
-            members.setdefault(group(statement), []).append(statement)
-    classes = tuple(
-        TaskClass(label, frozenset(item.code for item in items), tuple(item.description for item in items))
-        for label, items in sorted(members.items())
-    )
-    return Task("ptbxl", name, classes)
-
-
-def _icbeb() -> Task:
-    classes = tuple(TaskClass(item.code, frozenset([item.snomed]), (item.description,)) for item in cpsc_classes().values())
-    return Task("icbeb", "nine", classes)
-
-
-def tasks() -> dict[str, Task]:
-    """Every task by its full name, such as "ptbxl-super"."""
-    every = [
-        _ptbxl("super", lambda row: bool(row.superclass), lambda row: row.superclass),
-        _ptbxl("sub", lambda row: bool(row.subclass), lambda row: row.subclass),
-        _ptbxl("diag", lambda row: row.diagnostic, lambda row: row.code),
-        _ptbxl("form", lambda row: row.form, lambda row: row.code),
-        _ptbxl("rhythm", lambda row: row.rhythm, lambda row: row.code),
-        _ptbxl("all", lambda row: True, lambda row: row.code),
-        _icbeb(),
-    ]
-    return {f"{task.dataset}-{task.name}": task for task in every}
-
-
-def task_by_name(name: str) -> Task:
-    """The task of a full name.
+def read_task(name: str, row: TaskRow) -> Task:
+    """The task of one row of `tasks`.
 
     Raises:
-        EsiError: there is no such task; the message lists those that are.
+        EsiError: its table is absent or unreadable, lacks a column that the row names, or gives fewer than two classes.
     """
-    known = tasks()
-    if name not in known:
-        raise EsiError(f"there is no task {name!r}: choose one of {sorted(known)}")
-    return known[name]
+    path = PROJECT / row.table
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            lines = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise EsiError(f"tasks.{name}.table: cannot read {row.table} ({error}): name a CSV table") from None
+    wanted = [row.code, row.group, "description", *([row.where] if row.where else [])]
+    absent = [column for column in wanted if not lines or column not in lines[0]]
+    if absent:
+        present = ", ".join(lines[0]) if lines else "no row"
+        raise EsiError(f"tasks.{name}: {row.table} has no column {', '.join(absent)}: it has {present}")
+    members: dict[str, list[dict[str, str]]] = {}
+    for line in lines:
+        if line[row.group] and (row.where is None or line[row.where] == "1"):
+            members.setdefault(line[row.group], []).append(line)
+    if len(members) < 2:
+        raise EsiError(f"tasks.{name}: {row.table} gives {len(members)} classes by {row.group}: at least two are needed")
+    classes = tuple(
+        TaskClass(
+            label,
+            frozenset(item[row.code] for item in items),
+            tuple(dict.fromkeys(item["description"] for item in items)),
+        )
+        for label, items in sorted(members.items())
+    )
+    return Task(name, row.dataset, row.metric, classes)
+
+
+def not_run(row: TaskRow, ingest: dict[str, Ingest]) -> str | None:
+    """Why a task cannot be evaluated, in a sentence; None where it can.
+
+    A test on records that the model may have been pretrained on proves nothing: a set without test folds has no test.
+    """
+    folds = ingest[row.dataset].folds
+    empty = [split for split in ("train", "validation", "test") if not getattr(folds, split)]
+    return f"ingest.{row.dataset}.folds names no fold for {' and '.join(empty)}" if empty else None
+
+
+def tasks_to_run(rows: dict[str, TaskRow], ingest: dict[str, Ingest]) -> list[Task]:
+    """Every task whose data set has folds for it, in the order of params.yaml."""
+    return [read_task(name, row) for name, row in rows.items() if not_run(row, ingest) is None]

@@ -1,14 +1,15 @@
 """Zero-shot classification: the cosine between an ECG and the texts of each class (paper, 4.2.1).
 
-Only the contrastive space is used, after both projections. Class texts are worded like the pretraining texts but without
-age and sex: a demographic prefix in the class prompt drops the figure to chance.
+Only the contrastive space is used, after both projections. Class texts are without age and sex: a demographic prefix in the
+class prompt drops the figure to chance.
 
 Legend: N records, K classes, P prompts of a class, E embedding width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 import torch
@@ -19,21 +20,38 @@ from esi.evaluate.tasks import Task, TaskClass
 from esi.model.esi import ESI
 from esi.pairs.text import findings_sentence
 
+TEXTS_AT_ONCE = 64
+KINDS = ("names", "findings", "descriptions", "templates")
+TEMPLATES = (
+    "{}.",
+    "Findings: {}.",
+    "A 12-lead ECG with {}.",
+    "The ECG shows {}.",
+    "This ECG is consistent with {}.",
+    "Interpretation: {}.",
+)
+
 
 def class_prompts(item: TaskClass, kinds: Sequence[str], descriptions: Mapping[str, str]) -> list[str]:
-    """The texts that stand for a class: each of its statements as a pretraining text would say it, and/or its CQA
-    description.
+    """The texts that stand for a class, for each of its statements.
 
     Args:
-        item: the class. kinds: "findings", "descriptions" or both. descriptions: by normalised statement.
+        item: the class.
+        kinds: of texts, any of KINDS: the bare name; the name as a pretraining text writes it; its CQA description; the name
+            in each of TEMPLATES.
+        descriptions: by normalised statement.
 
     Raises:
         EsiError: no prompt is left, for none of the class's statements has a description.
     """
     names = [normalise(statement) for statement in item.statements]
-    prompts = [findings_sentence([name]) for name in names] if "findings" in kinds else []
+    prompts = list(names) if "names" in kinds else []
+    if "findings" in kinds:
+        prompts += [findings_sentence([name]) for name in names]
     if "descriptions" in kinds:
         prompts += [descriptions[name] for name in names if descriptions.get(name)]
+    if "templates" in kinds:
+        prompts += [template.format(name) for name in names for template in TEMPLATES]
     if not prompts:
         raise EsiError(
             f"class {item.name}: none of {names} has a description: "
@@ -42,10 +60,36 @@ def class_prompts(item: TaskClass, kinds: Sequence[str], descriptions: Mapping[s
     return prompts
 
 
-@torch.inference_mode()
-def class_embeddings(model: ESI, task: Task, kinds: Sequence[str], descriptions: Mapping[str, str]) -> list[np.ndarray]:
-    """The prompt embeddings [P, E] of each class, unit length."""
-    return [model.encode_text(class_prompts(item, kinds, descriptions)).float().cpu().numpy() for item in task.classes]
+def prompt_variants(
+    task: Task, kinds: Sequence[str], descriptions: Mapping[str, str]
+) -> Iterator[tuple[str, list[list[str]]]]:
+    """The prompts of each class: first those that count, called "", then each kind alone, for what it brings; descriptions
+    only where every class has one.
+    """
+    yield "", [class_prompts(item, kinds, descriptions) for item in task.classes]
+    described = all(any(descriptions.get(normalise(name)) for name in item.statements) for item in task.classes)
+    for kind in KINDS:
+        if kind != "descriptions" or described:
+            yield kind, [class_prompts(item, [kind], descriptions) for item in task.classes]
+
+
+class PromptEncoder:
+    """Prompts into the contrastive space. A text is embedded once, however many classes and tasks ask for it; the controls
+    with a random signal encoder share the pretrained model's text side, and so these vectors.
+    """
+
+    def __init__(self, model: ESI) -> None:
+        self._model = model
+        self._vector_of: dict[str, np.ndarray] = {}
+
+    @torch.inference_mode()
+    def __call__(self, prompts: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """The embeddings [P, E] of each class's prompts, unit length."""
+        new = [text for text in dict.fromkeys(chain.from_iterable(prompts)) if text not in self._vector_of]
+        for start in range(0, len(new), TEXTS_AT_ONCE):
+            texts = new[start : start + TEXTS_AT_ONCE]
+            self._vector_of |= dict(zip(texts, self._model.encode_text(texts).float().cpu().numpy(), strict=True))
+        return [np.stack([self._vector_of[text] for text in of_class]) for of_class in prompts]
 
 
 def zero_shot_scores(z_NE: np.ndarray, prompts: Sequence[np.ndarray]) -> np.ndarray:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import pyarrow as pa
 import torch
 import torch.nn.functional as F
 from huggingface_hub import PyTorchModelHubMixin
@@ -40,8 +41,12 @@ class ESI(nn.Module, PyTorchModelHubMixin):
         config: settings.
         text: the text tower; `ESI.fresh` loads it by the config.
         checkpoint_activations: compute the signal encoder's blocks again in the backward pass; the figures stay the same.
+
+    Attributes:
+        trained_on: keys of the subjects and signals that it was trained on (`esi.model.manifest`); None: not known.
     """
 
+    trained_on: pa.Table | None = None
     logit_bias: nn.Parameter | None  # what cosines times `logit_scale` are moved by, with SigLIP alone
 
     def __init__(self, config: Config, text: TextTower, checkpoint_activations: bool = False) -> None:
@@ -240,7 +245,20 @@ class ESI(nn.Module, PyTorchModelHubMixin):
         return self.push_to_hub(repo_id or folder.name, **hub) if push_to_hub else None
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        export.write(save_directory, self.config, self.state_dict(), self.text)
+        export.write(save_directory, self.config, self.state_dict(), self.text, self.trained_on)
+
+    def push_to_hub(self, repo_id: str, **hub: Any) -> str:
+        """Upload an export to the Hugging Face Hub, without `trained_on`: a hashed subject id can be found by guessing ids.
+
+        Args:
+            repo_id: such as "user/esi". hub: private, token, branch and the like, as `huggingface_hub` has them.
+
+        Returns:
+            The address of the commit.
+        """
+        published = copy.copy(self)  # shares the weights
+        published.trained_on = None
+        return str(PyTorchModelHubMixin.push_to_hub(published, repo_id, **hub))
 
     @classmethod
     def from_pretrained(  # type: ignore[override]  # the mixin's also takes settings of the model: these stay as exported
@@ -274,4 +292,5 @@ class ESI(nn.Module, PyTorchModelHubMixin):
         text = TextTower.from_config(folder / export.TEXT, config.model.text_layers_trained, config.max_tokens)
         model = cls(config, text)
         model.load_state_dict(export.read_weights(folder, model.state_dict()))
+        model.trained_on = export.read_manifest(folder)
         return model.eval()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+import pyarrow as pa
 from huggingface_hub import snapshot_download
 from pydantic import Field, JsonValue, ValidationError, field_validator
 from safetensors import SafetensorError
@@ -16,12 +17,18 @@ from torch import Tensor
 
 from esi import files
 from esi.errors import EsiError
+from esi.model import manifest
 from esi.model.text_tower import TextTower
 from esi.settings.data import Signal
 from esi.settings.learning import Model
 from esi.settings.section import Section
 
 CONFIG, WEIGHTS, TEXT, CARD = "config.json", "model.safetensors", "text", "README.md"
+MANIFEST = "training.parquet"  # optional: a model of one's own loads without
+TRAINING_NOTE = f"""
+`{MANIFEST}` lists whose ECGs it was trained on, as truncated SHA-256 of subject ids and signals, so that no test repeats
+them: it holds no ECG, text or name, but who can guess an id can look it up there, so `push_to_hub` leaves the file out.
+"""
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -50,12 +57,19 @@ class Config(Section):
         return leads
 
 
-def write(folder: Path, config: Config, weights: Mapping[str, Tensor], text: TextTower) -> None:
-    """Write weights, config, tokenizer, the text tower's config and a model card into a folder that is there."""
+def write(
+    folder: Path, config: Config, weights: Mapping[str, Tensor], text: TextTower, trained_on: pa.Table | None = None
+) -> None:
+    """Write weights, config, tokenizer, the text tower's config, a model card and, where the model knows whose ECGs it was
+    trained on, that manifest into a folder that is there.
+    """
     text.save_config(folder / TEXT)
     save_file({name: tensor.detach().to("cpu").contiguous() for name, tensor in weights.items()}, folder / WEIGHTS)
     files.write_json(folder / CONFIG, config.model_dump(mode="json"))
-    files.write_text(folder / CARD, card(config, sum(tensor.numel() for tensor in weights.values())))
+    if trained_on is not None:
+        files.write_table(folder / MANIFEST, trained_on)
+    numbers = sum(tensor.numel() for tensor in weights.values())
+    files.write_text(folder / CARD, card(config, numbers, trained_on is not None))
 
 
 def check_target(folder: Path) -> None:
@@ -66,7 +80,7 @@ def check_target(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise ExportError(f"{folder} is a file: name a folder to write the model to")
-    strangers = sorted({path.name for path in folder.glob("*")} - {CONFIG, WEIGHTS, TEXT, CARD})
+    strangers = sorted({path.name for path in folder.glob("*")} - {CONFIG, WEIGHTS, TEXT, CARD, MANIFEST})
     if strangers:
         raise ExportError(
             f"{folder} holds {', '.join(strangers[:5])}, which is no part of a model, and would be deleted: "
@@ -87,7 +101,7 @@ def located(name: Path | str, **hub: Any) -> Path:
     if isinstance(name, Path) or Path(name).exists() or not _HUB_NAME.fullmatch(name):
         return Path(name)
     try:
-        return Path(snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS, f"{TEXT}/*", CARD], **hub))
+        return Path(snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS, f"{TEXT}/*", CARD, MANIFEST], **hub))
     except (OSError, ValueError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ExportError(
@@ -111,6 +125,16 @@ def read_config(folder: Path) -> Config:
         return Config.model_validate(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
     except (ValidationError, ValueError) as error:
         raise ExportError(f"{folder / CONFIG} is not the config of an ESI model: {error}") from None
+
+
+def read_manifest(folder: Path) -> pa.Table | None:
+    """Whose ECGs an exported model was trained on (`esi.model.manifest`); None where the export does not say.
+
+    Raises:
+        EsiError: the file is no manifest.
+    """
+    path = folder / MANIFEST
+    return manifest.read(path) if path.exists() else None
 
 
 def read_weights(folder: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -139,11 +163,12 @@ def read_weights(folder: Path, expected: Mapping[str, Tensor]) -> dict[str, Tens
     return weights
 
 
-def card(config: Config, weights: int) -> str:
+def card(config: Config, weights: int, lists_training: bool = False) -> str:
     """The model card (Mitchell et al. 2019, arXiv:1810.03993, as far as the model itself can tell), Markdown.
 
     Args:
         weights: how many numbers the model has.
+        lists_training: whether the manifest of what it was trained on lies beside the card.
     """
     model, signal = config.model, config.signal
     learnt = "all" if model.text_layers_trained == -1 else model.text_layers_trained
@@ -199,4 +224,4 @@ RATE, LEADS = {signal.rate}, {list(config.leads)}  # of your ECGs
 ## What it was trained with
 
 {f"| setting | value |{chr(10)}| --- | --- |{chr(10)}{trained}" if trained else "Not recorded."}
-"""
+{TRAINING_NOTE if lists_training else ""}"""

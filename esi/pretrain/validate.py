@@ -6,10 +6,10 @@ import torch
 from torch import nn
 from torch.distributed.fsdp import FSDPModule
 
+from esi.launch import Launch
 from esi.pretrain import sampler
 from esi.pretrain.accumulate import join, labels
 from esi.pretrain.batches import Batches
-from esi.pretrain.launch import Launch
 from esi.pretrain.objective import Objective, Whole, caption_positions, on_device
 
 

@@ -107,6 +107,20 @@ def test_every_fold_gets_its_share_of_a_rare_label() -> None:
     assert rare == dict.fromkeys(range(1, 11), 2)
 
 
+def test_fold_ten_of_cpsc2018_has_687_records_and_a_tenth_of_every_class() -> None:
+    """The counts are those of the public release's 6,877 records by first label. The paper's fold had 689."""
+    counts = {1: 918, 2: 1098, 3: 704, 4: 207, 5: 1695, 6: 574, 7: 653, 8: 826, 9: 202}
+    labels = [str(label) for label, count in counts.items() for _ in range(count)]
+    random.Random(3).shuffle(labels)
+    folds = folds_of([row(i, f"A{i + 1:04}", (label,)) for i, label in enumerate(labels)])
+    assert sorted(Counter(folds).values()) == [687] * 3 + [688] * 7
+    ten = Counter(int(label) for label, fold in zip(labels, folds, strict=True) if fold == 10)
+    assert ten.total() == 687
+    assert all(abs(ten[label] - count / 10) < 1 for label, count in counts.items())
+    names = " ".join(f"A{i + 1:04}" for i, fold in enumerate(folds) if fold == 10)
+    assert hashlib.sha256(names.encode()).hexdigest()[:16] == "84366760e02cc3ee"
+
+
 def test_published_folds_stay_and_the_rest_is_dealt() -> None:
     assert folds_of([row(i, fold=7) for i in range(5)]) == [7] * 5
     mixed = [row(i, codes=("AF",), fold=9 if i % 2 else None) for i in range(40)]

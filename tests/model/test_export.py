@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import torch
 from huggingface_hub import HfApi, PyTorchModelHubMixin
@@ -17,9 +18,11 @@ from esi.ecg.leads import LEADS
 from esi.model import export
 from esi.model.esi import ESI
 from esi.model.export import ExportError
+from esi.model.manifest import manifest
 from tests.model.mini import mini_esi
 
 TEXTS = ["sinus rhythm", "atrial fibrillation with left bundle branch block", "old anterior infarction"]
+TRAINED_ON = manifest(pa.table({"dataset": ["ptbxl"], "subject_id": ["17"], "signal_hash": ["aa"]}))
 PARTS = ["README.md", "config.json", "model.safetensors", "text"]
 
 
@@ -51,6 +54,27 @@ def test_export_comes_back_the_same_without_its_sources(folder: Path, tmp_path: 
     names = sorted(path.relative_to(tmp_path / "model") for path in (tmp_path / "model").rglob("*") if path.is_file())
     for name in names:
         assert (tmp_path / "model" / name).read_bytes() == (tmp_path / "second" / name).read_bytes(), name
+
+
+def test_what_it_was_trained_on_comes_along_if_it_is_known(folder: Path, tmp_path: Path) -> None:
+    model = mini_esi(folder)
+    model.save_pretrained(tmp_path / "without")
+    assert ESI.from_pretrained(tmp_path / "without").trained_on is None
+    assert "training.parquet" not in (tmp_path / "without/README.md").read_text()
+    model.trained_on = TRAINED_ON
+    model.save_pretrained(tmp_path / "with")
+    assert sorted(path.name for path in (tmp_path / "with").iterdir()) == [*PARTS, "training.parquet"]
+    assert "`training.parquet` lists whose ECGs" in (tmp_path / "with/README.md").read_text()
+    again = ESI.from_pretrained(tmp_path / "with")
+    assert again.trained_on is not None
+    assert again.trained_on.equals(TRAINED_ON)
+    for _ in range(2):  # the second time it replaces an export
+        again.save_pretrained(tmp_path / "second")
+    for name in ("training.parquet", "README.md"):
+        assert (tmp_path / "with" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+    again.trained_on = None
+    again.save_pretrained(tmp_path / "second")
+    assert sorted(path.name for path in (tmp_path / "second").iterdir()) == PARTS
 
 
 @pytest.mark.parametrize(
@@ -230,3 +254,7 @@ def test_push_to_hub_uploads_the_export(
             assert (uploaded / name).read_bytes() == (exported / name).read_bytes()
     monkeypatch.setattr(export, "snapshot_download", fake_snapshot(uploads, []))
     assert ESI.from_pretrained("user/esi").config == model.config
+    model.trained_on = TRAINED_ON
+    model.push_to_hub("user/third")
+    assert sorted(path.name for path in uploads["user/third"].iterdir()) == PARTS  # subject ids could be guessed
+    assert model.trained_on is TRAINED_ON

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from esi import launch
 from esi.errors import EsiError
 from esi.model.text_tower import TextTower
-from esi.pretrain import launch, losses
+from esi.pretrain import losses
 from esi.pretrain.batches import ahead
 from esi.pretrain.loop import TrainingError, pretrain
 from esi.pretrain.objective import Objective

@@ -1,0 +1,79 @@
+"""Test records of one data set, what each captioner wrote of them, and the tables that say how well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from esi.evaluate.captions.scores import Captions, Similarity, caption_scores
+from esi.evaluate.captions.statement_finder import StatementFinder
+from esi.evaluate.metrics import subject_weights
+from esi.files import write_json, write_table, write_text
+
+CAPTIONERS = ("esi", "random", "common", "nearest")  # the model, copies with a random signal encoder, and two controls
+METRIC = "label F1"
+SCHEMA = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("subject_id", pa.string()),
+        ("reference", pa.string()),
+        ("caption", pa.string()),
+        ("reference_statements", pa.list_(pa.string())),
+        ("caption_statements", pa.list_(pa.string())),
+    ]
+)
+
+
+class CaptionedSet:
+    """Args: dataset: its name. records: those to caption, of `record_texts`."""
+
+    def __init__(self, dataset: str, records: pl.DataFrame) -> None:
+        self.dataset, self.records = dataset, records
+        self.references = records["text"].to_list()  # what captions are compared with, as the captioner spells it
+        self._written: dict[str, list[list[str]]] = {name: [] for name in CAPTIONERS}
+
+    def add(self, captioner: str, captions: Sequence[str]) -> None:
+        """What one run of a captioner wrote of the records: "random" has one run a seed."""
+        self._written[captioner].append(list(captions))
+
+    def score(self, find: StatementFinder, similarity: Similarity, resamples: int, seed: int) -> list[dict[str, Any]]:
+        """The rows of metrics/details/captions/<set>.csv, one a captioner.
+
+        Args:
+            resamples, seed: of the bootstrap over subjects.
+        """
+        captioners = {
+            name: [Captions(texts, [find(text) for text in texts]) for texts in runs] for name, runs in self._written.items()
+        }
+        truth = Captions(self.references, self.records["statements"].to_list())
+        return caption_scores(
+            captioners, truth, subject_weights(self.records["subject_id"].to_list(), resamples, seed), similarity
+        )
+
+    def write(
+        self, predictions: Path, metrics: Path, details: Path, find: StatementFinder, rows: list[dict[str, Any]]
+    ) -> None:
+        """Write the model's captions, the figures and the table, each into its folder. rows: of `score`."""
+        written = self._written["esi"][0]
+        columns = {
+            "record_id": self.records["record_id"].to_list(),
+            "subject_id": self.records["subject_id"].to_list(),
+            "reference": self.records["text"].to_list(),
+            "caption": written,
+            "reference_statements": self.records["statements"].to_list(),
+            "caption_statements": [find(text) for text in written],
+        }
+        write_table(predictions / f"{self.dataset}.parquet", pa.table(columns, schema=SCHEMA))
+        table = pl.DataFrame(rows, infer_schema_length=None)
+        write_text(details / f"{self.dataset}.csv", table.write_csv(float_precision=6))
+        ours, random = rows[CAPTIONERS.index("esi")], rows[CAPTIONERS.index("random")]
+        ends = {"value": ours["label_f1"], "low": ours["label_f1_low"], "high": ours["label_f1_high"]}
+        figures = {key: round(figure, 6) for key, figure in (ends | {"random": random["label_f1"]}).items()}
+        write_json(
+            metrics / f"{self.dataset}.json",
+            {"metric": METRIC, **figures, "n_test": self.records.height},
+        )

@@ -1,0 +1,52 @@
+"""What the controls make of a data set's ECGs, computed once a data set."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from esi.errors import EsiError
+from esi.files import cache_folder, content_hash, files_hash, replacing
+from esi.pairs.store import SignalStore
+
+# Each module's `features(store, records by split)` gives an array [N, D] float32 a split, and learns from "train" alone.
+MODULES = {"hand": "hand_features", "rocket": "rocket"}
+LIBRARIES = {
+    "hand": ["numpy", "scipy"],
+    "rocket": ["sktime", "numba"],
+}  # those not always there are an extra of the control's name
+
+
+def control_features(control: str, store: SignalStore, records: Mapping[str, list[str]]) -> dict[str, np.ndarray]:
+    """Features [N, D] float32 of the records of each split, in their order, from the cache where they are there.
+
+    Args:
+        control: hand or rocket. store: the data set's signals. records: record ids by split, "train" among them.
+
+    Raises:
+        EsiError: the control's library is not installed.
+    """
+    folder = Path(__file__).parent
+    module_name = MODULES[control]
+    try:
+        releases = [version(library) for library in LIBRARIES[control]]
+    except PackageNotFoundError as error:
+        raise EsiError(
+            f"evaluate.controls names {control}, and {error.name} is not installed: "
+            f"pip install -c constraints.txt -e '.[{control}]', or take {control} out"
+        ) from None
+    code = files_hash([folder / "beats.py", folder / f"{module_name}.py"])
+    key = content_hash(control, *releases, code, store.key, *(content_hash(*records[name]) for name in sorted(records)))
+    path = cache_folder("controls") / f"{key[:32]}.npz"
+    if not path.exists():
+        module: ModuleType = importlib.import_module(f"esi.evaluate.controls.{module_name}")
+        found = module.features(store, records)
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **found)
+    with np.load(path) as arrays:
+        return {name: arrays[name] for name in records}

@@ -1,0 +1,136 @@
+"""The evaluated records of one data set by split, with their labels for a task, and the encoders compared on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+
+from esi.ecg.tables import table_paths
+from esi.errors import EsiError
+from esi.evaluate.contamination import refuse_contaminated
+from esi.evaluate.encode import Encoded, Strip, encode
+from esi.evaluate.split import Split
+from esi.evaluate.tasks import Task
+from esi.files import content_hash, file_hash
+from esi.model.esi import ESI
+from esi.pairs.store import SignalStore, open_store
+from esi.settings.data import Signal
+
+SPLITS = ["train", "validation", "test"]
+
+
+class EcgSet:
+    """One ingested data set as evaluation reads it.
+
+    Attributes:
+        store: its signals. records: one row a record of a split, without the signals, in the order of ingest.
+    """
+
+    def __init__(self, dataset: str, ecg_folder: Path, signal: Signal, batch_size: int):
+        """ecg_folder: data/ecg, with a folder a data set. batch_size: records that are encoded at a time."""
+        self.dataset = dataset
+        folder = ecg_folder / dataset
+        self.store: SignalStore = open_store(folder, signal)
+        self.records = self._without_repeats(pl.scan_parquet(table_paths(folder)).drop("signal")).collect()
+        self._signal = signal
+        self._batch_size = batch_size
+
+    @staticmethod
+    def _without_repeats(table: pl.LazyFrame) -> pl.LazyFrame:
+        """The records of the three splits without those whose very signal is also in a split that comes later: Georgia's
+        release, for one, holds a recording twice under two names, and no subjects that would keep the two together.
+        """
+        parts = []
+        for place, name in enumerate(SPLITS):
+            later = table.filter(pl.col("split").is_in(SPLITS[place + 1 :]))
+            own = table.filter(pl.col("split") == name)
+            parts.append(own.join(later, on="signal_hash", how="anti", maintain_order="left"))
+        return pl.concat(parts)
+
+    def of(self, split: str) -> pl.DataFrame:
+        """All records of "train", "validation" or "test"."""
+        return self.records.filter(pl.col("split") == split)
+
+    def split(self, task: Task, name: str) -> Split:
+        """The records of a split that carry at least one of the task's labels.
+
+        The others are left out as in the published benchmark (Strodthoff et al. 2020): a record without any diagnostic
+        statement, say, is not a negative of every diagnosis but one that nobody diagnosed.
+
+        Raises:
+            EsiError: no record is left.
+        """
+        rows = self.of(name)
+        labels_NK = task.labels(rows["codes"].to_list())
+        labelled = np.asarray(labels_NK.any(axis=1))
+        if not labelled.any():
+            raise EsiError(
+                f"{self.dataset} has no {name} record with a label of {task.name}: give "
+                f"ingest.{self.dataset}.folds.{name} another fold in params.yaml, or remove the task from tasks"
+            )
+        rows = rows.filter(labelled)
+        return Split(rows["record_id"].to_list(), rows["subject_id"].to_list(), labels_NK[labelled])
+
+    def refuse_other_signals(self, model: ESI) -> None:
+        """Stop where these are not signals as the model was trained on.
+
+        Raises:
+            EsiError: their rate or filter is another.
+        """
+        trained, given = model.config.signal, self._signal
+        if trained != given:
+            raise EsiError(
+                f"the model was trained at {trained.rate} Hz with a high-pass of {trained.highpass_hz} Hz, but signal.rate "
+                f"is {given.rate} and signal.highpass_hz {given.highpass_hz} in params.yaml: set them back or pretrain anew"
+            )
+
+    def encode(self, model: ESI, key: str, split: str, records: list[str], strip: Strip | None = None) -> Encoded:
+        """Some records of a split through a model of `candidates`. The whole split is encoded once, for all tasks.
+
+        Raises:
+            EsiError: the model was trained on signals of another rate or filter.
+        """
+        self.refuse_other_signals(model)
+        # A strip is read of the asked records alone: another record of the split may end before it begins.
+        every = records if strip else self.of(split)["record_id"].to_list()
+        encoded = encode(model, key, self.store, every, self._batch_size, strip)
+        place_of = {record: place for place, record in enumerate(every)}
+        places = [place_of[record] for record in records]
+        return Encoded(encoded.pooled_ND[places], encoded.z_NE[places])
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An encoder that is evaluated."""
+
+    name: str  # esi, or random
+    seed: int  # of the random weights
+    key: str  # content hash
+    model: ESI
+
+
+def candidates(model_folder: Path, random_seeds: list[int], sets: Iterable[EcgSet]) -> Iterator[Candidate]:
+    """The pretrained model, then its copies with a randomly initialised signal encoder, on the GPU where there is one.
+
+    Every figure stands beside its counterpart from the random encoders: a task that they solve as well proves nothing.
+
+    Args:
+        sets: the data sets that they will be evaluated on.
+
+    Raises:
+        ContaminationError: the model was trained on a test or validation subject or signal of one of them, or does not say
+            what it was trained on.
+    """
+    pretrained = ESI.from_pretrained(model_folder).to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    for ecgs in sets:
+        refuse_contaminated(pretrained, model_folder, ecgs.dataset, ecgs.records)
+    key = content_hash(file_hash(model_folder / "model.safetensors"), file_hash(model_folder / "config.json"))
+    yield Candidate("esi", 0, key, pretrained)
+    for seed in random_seeds:
+        other = pretrained.with_random_signal_encoder(seed).eval()
+        yield Candidate("random", seed, content_hash(key, "random", str(seed)), other)

@@ -1,0 +1,44 @@
+"""Where a fine-tuning run goes on after a kill: state in the machine-local cache, never a DVC out.
+
+A run that is through keeps its best weights there until the stage has written its results, so that a stage of many runs
+fits none of them twice.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import esi.model
+from esi.files import cache_folder, files_hash, json_hash, replacing
+
+
+class Checkpoint:
+    """One run's state.
+
+    Args:
+        identity: everything that decides the run's result: settings, data, first weights. The code is added to it. A run
+            with another identity never sees this state.
+    """
+
+    def __init__(self, identity: Mapping[str, Any]) -> None:
+        code = [*Path(__file__).parent.glob("*.py"), *Path(esi.model.__file__).parent.glob("*.py")]
+        self._folder = cache_folder("fine_tune") / json_hash({**identity, "code": files_hash(sorted(code))})[:32]
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Replace the state; a kill at any moment leaves the old or the new one."""
+        with replacing(self._folder / "state.pt") as temporary:
+            torch.save(dict(state), temporary)
+
+    def load(self) -> dict[str, Any] | None:
+        """The state on the CPU, or None if the run has not saved any. Only tensors and plain values are read, never code."""
+        path = self._folder / "state.pt"
+        return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
+
+    def delete(self) -> None:
+        """To be called once the results are written."""
+        shutil.rmtree(self._folder, ignore_errors=True)

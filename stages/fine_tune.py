@@ -1,0 +1,43 @@
+"""Predictions fine-tuned and from scratch: `accelerate launch -m stages.fine_tune`, or `python -m stages.fine_tune`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from esi import params
+from esi.errors import run
+from esi.evaluate.ecg_set import EcgSet, candidates
+from esi.evaluate.fine_tune.launch import launch
+from esi.evaluate.fine_tune.runs import fine_tune, runs_of
+from esi.evaluate.predictions import FOLDER, write_predictions
+from esi.evaluate.tasks import tasks_to_run
+from esi.files import replacing_folder
+
+
+def main() -> None:
+    """Fit every run of every task of `fine_tune.tasks`; a kill loses an epoch at most."""
+    settings = params.load()
+    launched = launch(settings.fine_tune.precision)  # first: it chooses this process's device
+    tasks = [task for task in tasks_to_run(settings.tasks, settings.ingest) if task.name in settings.fine_tune.tasks]
+    batch_size = settings.evaluate.batch_size
+    sets = {name: EcgSet(name, Path("data/ecg"), settings.signal, batch_size) for name in {task.dataset for task in tasks}}
+    pretrained = next(candidates(Path("data/model"), [], sets.values()))
+    found, checkpoints = {}, []
+    for task in tasks:
+        results = [
+            fine_tune(task, sets[task.dataset], pretrained, item, settings.fine_tune, batch_size, launched)
+            for item in runs_of(settings.fine_tune)
+        ]
+        found[task.name] = [prediction for _, predictions in results for prediction in predictions]
+        checkpoints += [checkpoint for checkpoint, _ in results]
+    if not launched.main:
+        return
+    with replacing_folder(FOLDER / "fine_tune") as folder:
+        for task in tasks:
+            write_predictions(folder / f"{task.name}.parquet", task.class_names, found[task.name])
+    for checkpoint in checkpoints:
+        checkpoint.delete()
+
+
+if __name__ == "__main__":
+    run(main)

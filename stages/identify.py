@@ -1,0 +1,40 @@
+"""Identification of the test subjects of some data sets: `python -m stages.identify`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from esi import params
+from esi.errors import run
+from esi.evaluate.ecg_set import EcgSet, candidates
+from esi.evaluate.identify.methods import by_encoder, by_template, headline, table, trials
+from esi.files import replacing_folder, write_json, write_text
+
+METRICS, DETAILS = Path("metrics/identification"), Path("metrics/details/identification")
+
+
+def main() -> None:
+    settings = params.load()
+    rate, seconds = settings.signal.rate, settings.identify.seconds
+    tested = [name for name in seconds if settings.ingest[name].folds.test]
+    sets = [EcgSet(name, Path("data/ecg"), settings.signal, settings.evaluate.batch_size) for name in tested]
+    tests = []
+    for ecgs in sets:
+        possible, why_not = trials(ecgs, seconds[ecgs.dataset], rate)
+        print(*why_not, sep="\n", end="\n" if why_not else "", file=sys.stderr)
+        tests += [(ecgs, trial) for trial in possible]
+    found = {ecgs.dataset: [by_template(ecgs, trial, rate) for of, trial in tests if of is ecgs] for ecgs in sets}
+    for candidate in candidates(Path("data/model"), settings.evaluate.random_seeds, sets):
+        for ecgs, trial in tests:
+            found[ecgs.dataset] += by_encoder(candidate, ecgs, trial, settings.identify)
+    with replacing_folder(METRICS) as metrics, replacing_folder(DETAILS) as details:
+        for name, outcomes in found.items():
+            if any(outcome.trial.protocol == "strip" for outcome in outcomes):
+                rows = table(outcomes)
+                write_text(details / f"{name}.csv", rows.write_csv(float_precision=6))
+                write_json(metrics / f"{name}.json", headline(rows))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,25 @@
+"""What the predictions of all protocols are worth: figures with intervals, controls and pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from esi import params
+from esi.errors import run
+from esi.evaluate.predictions import FOLDER
+from esi.evaluate.results.write import write_results
+
+
+def main() -> None:
+    settings = params.load()
+    evaluate = settings.evaluate
+    unbeaten = write_results(FOLDER, Path("metrics"), settings.tasks, evaluate.bootstrap, evaluate.seed)
+    if unbeaten:
+        print("Controls that ours does not beat (its 95 % interval does not lie wholly above theirs):")
+        print("\n".join(f"  {line}" for line in unbeaten))
+    else:
+        print("Ours beats every control: its 95 % intervals lie wholly above theirs")
+
+
+if __name__ == "__main__":
+    run(main)
