@@ -18,9 +18,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 # Colours that no other part of a drawing has: each becomes the style sheet's variable of the same place.
-INK, RULE = "#a1000a", "#a1000b"
+INK, RULE, PAGE = "#a1000a", "#a1000b", "#a1000c"
 SERIES = ("#a10001", "#a10002", "#a10003", "#a10004")
-VARIABLES = {INK: "--ink", RULE: "--rule", **{colour: f"--series-{place}" for place, colour in enumerate(SERIES, 1)}}
+VARIABLES = {
+    INK: "--ink",
+    RULE: "--rule",
+    PAGE: "--page",
+    **{colour: f"--series-{place}" for place, colour in enumerate(SERIES, 1)},
+}
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # letters stay letters: searchable, and in the reader's own font
     "svg.hashsalt": "esi",
@@ -56,6 +61,7 @@ class Series:
     high: Sequence[float] = ()
     style: str = "o-"  # of Matplotlib: dots, lines or both
     colour: int | None = None  # its place in SERIES; None: the series' own place
+    hollow: Sequence[bool] = ()  # which points are rings
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,7 @@ class Drawing:
     svg: str  # "" where this run has nothing to draw
     note: str = ""
     command: str = ""  # what makes the points that are missing
+    experiments: tuple[str, ...] = ()  # the kept experiments that it shows
 
 
 def lines(
@@ -99,6 +106,11 @@ def lines(
         for place, item in enumerate(series):
             colour = SERIES[(place if item.colour is None else item.colour) % len(SERIES)]
             axes.plot(item.x, item.y, item.style, color=colour, markersize=4, linewidth=1.6, label=item.label)
+            rings = (
+                [(x, y) for x, y, is_ring in zip(item.x, item.y, item.hollow, strict=True) if is_ring] if item.hollow else []
+            )
+            if rings:
+                axes.plot(*zip(*rings, strict=True), "o", color=colour, markersize=4, markerfacecolor=PAGE, zorder=3)
             if item.low:
                 axes.vlines(item.x, item.low, item.high, color=colour, linewidth=1.1)
         if percents:
@@ -106,7 +118,9 @@ def lines(
             axes.set_xticks(percents, [f"{percent:g} %" for percent in percents])
             axes.minorticks_off()
         axes.set(title=title, xlabel=x_label, ylabel=y_label)
-        if len(series) > 1:
+        if len(series) > 3:
+            figure.legend(loc="outside lower center", ncols=2)  # inside it would lie on the lines
+        elif len(series) > 1:
             axes.legend()
         return _svg(figure, name, alt)
 

@@ -9,7 +9,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup, escape
 
 from esi.params import Params
-from esi.report import cases, experiments, origin, paper_figures, paper_tables, run_figures, run_tables, summary
+from esi.report import (
+    cases,
+    experiments,
+    origin,
+    other_experiments,
+    paper_figures,
+    paper_tables,
+    run_figures,
+    run_tables,
+    summary,
+)
 from esi.report.inputs import Inputs
 from esi.report.ours import Ours
 
@@ -26,6 +36,10 @@ def render(params: Params, metrics: Path, data: Path, paper: Path) -> str:
     """
     inputs = Inputs(metrics, data, paper, (*params.tasks, *params.ingest))
     ours = Ours(params, inputs)
+    tables = [paper_tables.table2(ours), paper_tables.table3(ours), paper_tables.table4(ours), *experiments.tables(ours)]
+    figures = paper_figures.figures(ours)
+    shown = {name for table in tables for cell in table.cells() for name in cell.experiments}
+    shown |= {name for figure in figures for name in figure.experiments}
     environment = Environment(
         loader=PackageLoader("esi.report"),
         autoescape=select_autoescape(),
@@ -42,13 +56,10 @@ def render(params: Params, metrics: Path, data: Path, paper: Path) -> str:
         summary=summary.summary(inputs),
         overview=run_figures.overview(inputs),
         missing=summary.missing(params, inputs),
-        paper_tables=[
-            paper_tables.table2(ours),
-            paper_tables.table3(ours),
-            paper_tables.table4(ours),
-            *experiments.tables(ours),
-        ],
-        paper_figures=paper_figures.figures(ours),
+        paper_tables=tables,
+        paper_figures=figures,
+        other_experiments=other_experiments.other_experiments(ours, shown),
+        kept=len(ours.runs) - 1,
         tasks=run_tables.task_sections(inputs),
         shares=run_figures.label_shares(inputs),
         others=run_tables.other_tables(inputs),

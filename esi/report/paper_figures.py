@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import mean
+
 from esi.report.charts import Drawing, Series, bars, lines
 from esi.report.inputs import Line, number, where
-from esi.report.ours import TASKS, TITLES, Ours
-from esi.report.summary import full_labels
+from esi.report.ours import TASKS, TITLES, Ours, diagnosis_line
+from esi.report.runs import Run, Source, kept_names, mean_and_spread, repeats
+from esi.report.summary import OURS, full_labels
+from esi.report.variation import PAIRS, SHUFFLED, Basis, Variation, basis
 
 NO_NUMBERS = "The paper shows this as a picture and prints no numbers; the points are this run's."
+POINTS = "Hollow points are of them alone; several seeds are mean ± standard deviation."
+PAIRS_LABEL = "pretraining pairs (0: random encoder)"
+WITH_PAIRS = "dvc exp run --queue -n pairs -S pairs.limit=250,500,1000,2000"
+WITH_SHUFFLED = "dvc exp run --queue -n shuffled -S pairs.shuffled=0.0,0.25,0.5,0.75,1.0"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A figure in a drawing; hollow where it is of kept experiments alone."""
+
+    x: float
+    y: float
+    low: float | None
+    high: float | None
+    names: tuple[str, ...]
+    hollow: bool
 
 
 def figures(ours: Ours) -> list[Drawing]:
@@ -59,81 +81,116 @@ def _figure4(ours: Ours, key: str) -> Drawing:
     )
 
 
-def _against_random(ours: Ours, protocol: str, key: str, x: tuple[float, float]) -> list[Series]:
-    """A figure of each of the paper's two tasks at the random encoder's place and at this run's."""
+def _points(
+    ours: Ours,
+    varied: Variation,
+    of: Basis,
+    key: str,
+    line_of: Callable[[Source], Line],
+    x_of: Callable[[Run], float | None],
+) -> list[Point]:
+    """A figure of this run and of the kept experiments that may stand beside it, from left to right."""
     found = []
-    for dataset, task in TASKS.items():
-        details = ours.inputs.details(protocol, task)
-        ends = [full_labels(details, "random"), full_labels(details, "esi")]
-        points = [(at, line) for at, line in zip(x, ends, strict=True) if number(line, key) is not None]
-        if points:
-            low, high = ([number(line, f"{key}_{side}") or 0.0 for _, line in points] for side in ("low", "high"))
-            found.append(
-                Series(
-                    TITLES[dataset],
-                    [at for at, _ in points],
-                    [number(line, key) or 0.0 for _, line in points],
-                    low,
-                    high,
-                    "o",
-                )
-            )
-    return found
+    for group in repeats(ours.runs, varied, of, line_of):
+        x, names = x_of(group[0].run), kept_names(group)
+        if x is None:
+            continue
+        if len(group) > 1:
+            average, spread = mean_and_spread(group, key)
+            found.append(Point(x, average, average - spread, average + spread, names, len(names) == len(group)))
+        else:
+            value, low, high = (number(group[0].line, name) for name in (key, f"{key}_low", f"{key}_high"))
+            found.append(Point(x, value or 0.0, low, high, names, bool(names)))
+    return sorted(found, key=lambda point: (point.x, point.names))
+
+
+def _series(label: str, points: list[Point], colour: int) -> Series:
+    """Points with a line through them; hollow where none of their runs is the present one."""
+    low, high = ([getattr(point, side) for point in points] for side in ("low", "high"))
+    known = None not in low and None not in high
+    return Series(
+        label,
+        [point.x for point in points],
+        [point.y for point in points],
+        low if known else (),
+        high if known else (),
+        "o-" if len(points) > 1 else "o",
+        colour,
+        [point.hollow for point in points],
+    )
+
+
+def _probes(ours: Ours, varied: Variation, dataset: str, x_of: Callable[[Run], float | None]) -> list[Point]:
+    """The linear probe of one of the paper's two diagnosis tasks."""
+    return _points(
+        ours,
+        varied,
+        basis("linear_probe"),
+        "auroc",
+        lambda source: diagnosis_line(source, "linear_probe", dataset),
+        x_of,
+    )
+
+
+def _pretraining_pairs(run: Run) -> float | None:
+    return run.source.numbers("pairs").get("train")
 
 
 def _figure5(ours: Ours) -> Drawing:
-    title = "Figure 5. Pretraining pairs"
-    command = "dvc exp run --queue -n pairs -S pairs.limit=250,500,1000,2000"
-    n = ours.inputs.numbers("pairs").get("train")
-    series = _against_random(ours, "linear_probe", "auroc", (0.0, float(n or 0))) if n else []
-    return Drawing(
-        title,
-        _drawn("fig5", title, series, "pretraining pairs (0: random encoder)", "linear probe AUROC"),
-        NO_NUMBERS,
-        command,
-    )
+    series, shown = [], []
+    for place, (dataset, name) in enumerate(TITLES.items()):
+        points = _probes(ours, PAIRS, dataset, _pretraining_pairs)
+        shown += points
+        line = diagnosis_line(ours.inputs, "linear_probe", dataset, "random")
+        y, low, high = (number(line, key) for key in ("auroc", "auroc_low", "auroc_high"))
+        at_zero = [] if y is None else [Point(0.0, y, low, high, (), False)]
+        if points:
+            series.append(_series(name, at_zero + points, place))
+    return _drawing("fig5", "Figure 5. Pretraining pairs", series, shown, PAIRS_LABEL, "linear probe AUROC", WITH_PAIRS)
 
 
 def _figure6(ours: Ours) -> Drawing:
+    series, shown = [], []
+    for place, (dataset, name) in enumerate(TITLES.items()):
+
+        def line_of(source: Source, dataset: str = dataset) -> Line:
+            return where(source.details("distribution", dataset), model=OURS, space="pooled")
+
+        points = _points(ours, PAIRS, basis("distribution"), "mmd2", line_of, _pretraining_pairs)
+        shown += points
+        seeds = [line for line in ours.inputs.details("distribution", dataset) if line["model"] == "random"]
+        untrained = [value for line in seeds if line["space"] == "pooled" and (value := number(line, "mmd2")) is not None]
+        at_zero = [Point(0.0, mean(untrained), None, None, (), False)] if untrained else []
+        if at_zero + points:
+            series.append(_series(name, at_zero + points, place))
     title = "Figure 6. Distance to the pretraining ECGs"
-    command = "dvc exp run --queue -n pairs -S pairs.limit=250,500,1000,2000"
-    n = ours.inputs.numbers("pairs").get("train")
-    series = []
-    for dataset, name in TITLES.items():
-        found = ours.inputs.details("distribution", dataset)
-        known = []
-        for at, model in ((0, "random"), (n, "esi")):
-            values = [number(line, "mmd2") for line in found if line["model"] == model and line["space"] == "pooled"]
-            known += [(float(at), value) for value in values if at is not None and value is not None]
-        if known:
-            series.append(Series(name, [at for at, _ in known], [value for _, value in known], style="o"))
-    return Drawing(
-        title,
-        _drawn("fig6", title, series, "pretraining pairs (0: random encoder)", "MMD², pooled features"),
-        NO_NUMBERS,
-        command,
-    )
+    return _drawing("fig6", title, series, shown, PAIRS_LABEL, "MMD², pooled features", WITH_PAIRS)
 
 
 def _figure7(ours: Ours) -> Drawing:
-    title = "Figure 7. Shuffled texts"
-    command = "dvc exp run --queue -n shuffled -S pairs.shuffled=0.0,0.25,0.5,0.75,1.0"
-    share = ours.params.pairs.shuffled
-    series = []
-    for place, item in enumerate(_against_random(ours, "linear_probe", "auroc", (-1.0, share))):
-        if item.x[-1] == share:
-            series.append(Series(item.label, [share * 100], item.y[-1:], item.low[-1:], item.high[-1:], "o", place))
-        if item.x[0] == -1.0:
-            series.append(Series(f"{item.label}, random encoder", [0, 100], [item.y[0]] * 2, style="--", colour=place))
-    return Drawing(
-        title, _drawn("fig7", title, series, "pairs with another pair's text, %", "linear probe AUROC"), NO_NUMBERS, command
-    )
+    series, shown = [], []
+    for place, (dataset, name) in enumerate(TITLES.items()):
+        points = _probes(ours, SHUFFLED, dataset, lambda run: run.settings["pairs.shuffled"] * 100)
+        shown += points
+        if points:
+            series.append(_series(name, points, place))
+        untrained = number(diagnosis_line(ours.inputs, "linear_probe", dataset, "random"), "auroc")
+        if untrained is not None:
+            series.append(Series(f"{name}, random encoder", [0, 100], [untrained] * 2, style="--", colour=place))
+    label = "pairs with another pair's text, %"
+    return _drawing("fig7", "Figure 7. Shuffled texts", series, shown, label, "linear probe AUROC", WITH_SHUFFLED)
 
 
-def _drawn(name: str, title: str, series: list[Series], x_label: str, y_label: str) -> str:
-    if not series:
-        return ""
-    alt = f"{title}. " + "; ".join(
-        f"{item.label}: " + ", ".join(f"{y:.3f} at {x:g}" for x, y in zip(item.x, item.y, strict=True)) for item in series
-    )
-    return lines(name, title, alt, series, x_label, y_label)
+def _drawing(
+    name: str, title: str, series: list[Series], shown: list[Point], x_label: str, y_label: str, command: str
+) -> Drawing:
+    names = tuple(sorted({name for point in shown for name in point.names}))
+    kept = f" Kept experiments: {', '.join(names)}. {POINTS}" if names else ""
+    svg = ""
+    if series:
+        alt = "; ".join(
+            f"{item.label}: " + ", ".join(f"{y:.3f} at {x:g}" for x, y in zip(item.x, item.y, strict=True))
+            for item in series
+        )
+        svg = lines(name, title, f"{title}. {alt}", series, x_label, y_label)
+    return Drawing(title, svg, NO_NUMBERS + kept, command, names)

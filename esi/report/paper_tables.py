@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import groupby
 
 from esi.report.inputs import Line, number
-from esi.report.ours import PAPERS_ENCODERS, TITLES, WITH_ENCODER, Ours
+from esi.report.ours import PAPERS_ENCODERS, TITLES, WITH_ENCODER, At, Ours
 from esi.report.table import Cell, Group, Row, Table, published
+from esi.report.variation import ENCODERS
 
 SETTINGS = {"supervised": "Supervised", "linear_probe": "Linear probe", "linear": "Linear probe", "fine_tune": "Fine-tune"}
 OTHERS_NOTE = "A dash stands where this project has no counterpart of another group's method, or the paper no figure."
 DEVIATION_NOTE = (
-    "The paper: mean ± standard deviation over five runs. Ours: 95 % interval by bootstrap over subjects where there is one."
+    "The paper: mean ± standard deviation over five runs. Ours: 95 % interval by bootstrap over subjects if there is one; "
+    "mean ± standard deviation where kept experiments with other seeds (`train.seed`) stand beside this run."
 )
 
 
@@ -35,10 +38,14 @@ def table2(ours: Ours) -> Table:
     }
     for setting, lines in groupby(ours.inputs.table("table2"), lambda line: line["setting"]):
         protocol, model = ("fine_tune", "supervised") if setting == "supervised" else (setting, "esi")
-        rows = _rows(ours, table, list(lines), {key: ours.diagnosis(table, protocol, key, model) for key in TITLES})
+
+        def figures(at: At, protocol: str = protocol, model: str = model) -> dict[str, Cell]:
+            return {key: ours.diagnosis(table, protocol, key, model, at=at) for key in TITLES}
+
+        rows = _rows(ours, list(lines), figures)
         for control, title in controls.get(setting, {}).items():
-            figures = {key: ours.diagnosis(table, "linear_probe", key, control) for key in TITLES}
-            rows.append(_own(f"{title} + logistic regression", figures))
+            probed = {key: ours.diagnosis(table, "linear_probe", key, control) for key in TITLES}
+            rows.append(_own(f"{title} + logistic regression", probed))
         table.groups.append(Group(SETTINGS[setting], rows))
     return table
 
@@ -53,8 +60,8 @@ def table3(ours: Ours) -> Table:
         notes=["F1 thresholds come from the validation fold, never from test.", OTHERS_NOTE],
     )
 
-    def figures(protocol: str, model: str = "esi", share: float | None = None) -> dict[str, Cell]:
-        return {key: ours.diagnosis(table, protocol, "ptbxl", model, key, share) for key in ("auroc", "f1")}
+    def figures(protocol: str, model: str = "esi", share: float | None = None, at: At | None = None) -> dict[str, Cell]:
+        return {key: ours.diagnosis(table, protocol, "ptbxl", model, key, share, at) for key in ("auroc", "f1")}
 
     lines = ours.inputs.table("table3")
     few = [line for line in lines if number(line, "share")]
@@ -64,7 +71,8 @@ def table3(ours: Ours) -> Table:
         _own(f"This run, fine-tune: {ours.encoder}", figures("fine_tune", share=0.05)),
         _own(f"This run, linear probe: {ours.encoder}", figures("linear_probe", share=0.05)),
     ]
-    none_rows = [*_rows(ours, table, none, figures("zero_shot")), _own("Random encoder", figures("zero_shot", "random"))]
+    none_rows = _rows(ours, none, lambda at: figures("zero_shot", at=at))
+    none_rows.append(_own("Random encoder", figures("zero_shot", "random")))
     table.groups += [Group("5 % of the labels", few_rows), Group("No labels", none_rows)]
     return table
 
@@ -88,16 +96,20 @@ def table4(ours: Ours) -> Table:
         ],
     )
 
-    def figures(method: str, model: str, protocol: str = "strip") -> dict[str, Cell]:
+    def figures(method: str, model: str, protocol: str = "strip", at: At | None = None) -> dict[str, Cell]:
         return {
-            f"{dataset}_{key}": ours.identification(table, dataset, method, model, key, protocol)
+            f"{dataset}_{key}": ours.identification(table, dataset, method, model, key, protocol, at)
             for dataset in TITLES
             for key in ("auc", "accuracy")
         }
 
     for setting, lines in groupby(ours.inputs.table("table4"), lambda line: line["setting"]):
         method, model = ("fine_tune", "supervised") if setting == "supervised" else (setting, "esi")
-        rows = _rows(ours, table, list(lines), figures(method, model))
+
+        def learnt(at: At, method: str = method, model: str = model) -> dict[str, Cell]:
+            return figures(method, model, at=at)
+
+        rows = _rows(ours, list(lines), learnt)
         if setting == "linear":
             rows.append(_own("Random encoder", figures("linear", "random")))
         table.groups.append(Group(SETTINGS[setting], rows))
@@ -119,18 +131,18 @@ def table4(ours: Ours) -> Table:
     return table
 
 
-def _rows(ours: Ours, table: Table, lines: list[Line], figures: dict[str, Cell]) -> list[Row]:
-    """The paper's lines; this run's figures stand in that of its encoder's size, or in one of their own below."""
-    rows = []
-    for line in lines:
-        encoder = PAPERS_ENCODERS.get(line["method"])
-        if encoder == ours.encoder:
-            rows.append(Row(line["method"], _pairs(figures, line), True))
+def _rows(ours: Ours, lines: list[Line], figures: Callable[[At], dict[str, Cell]]) -> list[Row]:
+    """The paper's lines; ours stand in those of their encoder's size, this run's of another size in one of its own below."""
+    here = figures(ours.here())
+    rows, encoders = [], [PAPERS_ENCODERS.get(line["method"]) for line in lines]
+    for line, encoder in zip(lines, encoders, strict=True):
+        if encoder in (None, ours.encoder):
+            found = here if encoder else dict.fromkeys(here, Cell())
         else:
-            other = table.todo(WITH_ENCODER.format(encoder)) if encoder else Cell()
-            rows.append(Row(line["method"], _pairs(dict.fromkeys(figures, other), line)))
-    if ours.encoder not in PAPERS_ENCODERS.values():
-        rows.append(_own(f"This run: {ours.encoder}", figures))
+            found = figures(At(ENCODERS, encoder, WITH_ENCODER.format(encoder)))
+        rows.append(Row(line["method"], _pairs(found, line), encoder == ours.encoder))
+    if ours.encoder not in encoders:
+        rows.append(_own(f"This run: {ours.encoder}", here))
     return rows
 
 

@@ -138,7 +138,15 @@ def _identification(inputs: Inputs) -> Table:
 def _retrieval(inputs: Inputs) -> Table:
     recalls = {f"recall_{k}": f"Recall@{k}" for k in (1, 5, 10)}
     columns = ["Encoder", "Direction", "Candidates", *recalls.values(), "Chance@10", "Median rank"]
-    table = Table("Retrieval between ECGs and texts", columns, [], notes=["Texts that are the same count as correct."])
+    table = Table(
+        "Retrieval between ECGs and texts",
+        columns,
+        [],
+        notes=[
+            "Texts that are the same count as correct. Recall@10 is 1 by construction where there are ten candidates or "
+            "fewer, for a random encoder too: read it beside its chance. ICBEB's nine classes make few texts."
+        ],
+    )
 
     def row(line: Line) -> Row:
         direction = line["direction"].replace("ecg", "ECG").replace("_to_", " → ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from string import ascii_lowercase
 
 from esi.report.inputs import Line, number
 
@@ -13,9 +14,11 @@ DIGITS = 3
 @dataclass(frozen=True)
 class Cell:
     text: str = ABSENT
-    kind: str = ""  # paper, ours, good, bad, todo: how it looks
+    kind: str = ""  # paper, ours, kept, good, bad, todo, words: how it looks
     small: str = ""  # beside the text: an interval, a deviation
     note: int = 0  # of the command below the table that fills it; 0: none
+    mark: str = ""  # of the sentence below the table on runs that are not the present one
+    experiments: tuple[str, ...] = ()  # the kept experiments that it shows
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,29 @@ class Table:
     groups: list[Group]
     spans: list[tuple[str, int]] = field(default_factory=list)  # the upper line of headers: text and number of columns
     commands: list[str] = field(default_factory=list)  # what runs the cells that were not run; their notes count from 1
+    marks: list[str] = field(default_factory=list)  # which other runs cells are of; counted by letters
     notes: list[str] = field(default_factory=list)
+
+    def cells(self) -> list[Cell]:
+        """All cells."""
+        return [cell for group in self.groups for row in group.rows for cell in row.cells]
+
+    def mark(self, sentence: str) -> str:
+        """The letter of a sentence on runs that are not the present one."""
+        if sentence not in self.marks:
+            self.marks.append(sentence)
+        return letter(self.marks.index(sentence))
 
     def todo(self, command: str) -> Cell:
         """A cell of something that was not run, with the command that runs it."""
         if command not in self.commands:
             self.commands.append(command)
         return Cell("not run", "todo", note=self.commands.index(command) + 1)
+
+
+def letter(place: int) -> str:
+    """a, b, ... z, aa, bb, ..."""
+    return ascii_lowercase[place % 26] * (1 + place // 26)
 
 
 def plain(value: float | None, digits: int = DIGITS) -> str:

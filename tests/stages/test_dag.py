@@ -185,7 +185,7 @@ def test_an_experiment_elsewhere_uses_its_own_code_and_parameters(project: Proje
         ({"train.batch_size": "many"}, "pretrain", "train.batch_size: .*valid integer"),
         ({"pairs.sets": ["georgia"]}, "pairs", "pairs.sets names .*georgia"),
         ({"caption.sets": ["georgia"]}, "caption", "caption.sets names .*georgia"),
-        ({"evaluate.controls": ["hand", "forest"]}, "linear_probe", "evaluate.controls.1: Input should be 'hand' or 'rocket'"),
+        ({"evaluate.controls": ["forest"]}, "linear_probe", "evaluate.controls.0: Input should be .hand. or .rocket."),
     ],
 )
 def test_a_mistake_is_one_sentence(project: Project, settings: dict[str, Any], stage: str, sentence: str) -> None:

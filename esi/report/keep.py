@@ -1,0 +1,121 @@
+"""Keeps the figures of other runs for the report: `python -m esi.report.keep NAME [NAME ...]`, and `--drop` forgets them.
+
+A name is that of a DVC experiment, another git revision, or `workspace`. Nothing is run; only data/experiments is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from pathlib import Path
+
+from esi.errors import EsiError, run
+from esi.files import write_json
+from esi.report.inputs import CLASSIFICATION, KEYS, Line
+from esi.report.kept import COLUMNS, MODELS, NUMBERS, Experiment, read_experiment
+from esi.report.ours import TASKS
+from esi.report.revision import Revision
+from esi.report.variation import flat
+
+FOLDER = Path("data/experiments")
+
+
+def keep(name: str) -> tuple[Experiment, list[str]]:
+    """What the report needs of a revision, and sentences on what of it was left out.
+
+    Raises:
+        EsiError: there is no such revision, it has no figures of its own settings, or not as this version writes them.
+    """
+    revision = Revision(name)
+    left_out, figures, tables = [], {}, {}
+    for stage, keys in NUMBERS.items():
+        found = revision.numbers(path := f"metrics/{stage}.json")
+        if found and (reason := revision.why_old(path)):
+            left_out.append(f"{stage}: {reason}")
+        elif found:
+            figures[stage] = {key: _number(name, path, key, found[key]) for key in keys if found.get(key) is not None}
+    for protocol in COLUMNS:
+        shown = TASKS.values() if protocol in CLASSIFICATION else TASKS
+        tasks = [task for task in revision.names(f"metrics/{protocol}", ".json") if task in shown]
+        if tasks and (reason := revision.why_old(f"metrics/{protocol}") or revision.why_old(f"metrics/details/{protocol}")):
+            left_out.append(f"{protocol}: {reason}")
+        elif tasks:
+            tables[protocol] = {task: _table(revision, protocol, task) for task in tasks}
+    if not tables and "score_descriptions" not in figures:
+        reasons = "; ".join(left_out) or "metrics is empty"
+        raise EsiError(
+            f"{name} has no figures to keep ({reasons}): run `dvc exp run` for it, or `dvc repro` in the workspace"
+        )
+    settings = flat(revision.settings)
+    for dataset in revision.settings.get("ingest") or {}:
+        settings[f"ingest.{dataset}.records"] = revision.numbers(f"metrics/ingest/{dataset}.json").get("records")
+    kept = Experiment(
+        format=1, name=name, commit=revision.commit, settings=dict(sorted(settings.items())), figures=figures, tables=tables
+    )
+    return kept, left_out
+
+
+def _table(revision: Revision, protocol: str, task: str) -> list[Line]:
+    path = f"metrics/details/{protocol}/{task}.csv"
+    lines = revision.lines(path)
+    if lines is None:
+        raise EsiError(f"{revision.name} has no {path}, but metrics/{protocol}/{task}.json: `dvc exp pull` or run it again")
+    absent = [column for column in KEYS[protocol] if lines and column not in lines[0]]
+    if absent:
+        raise EsiError(f"{revision.name}: {path} has no column {', '.join(absent)}: run it again with this version")
+    ours = [line for line in lines if line["model"] in MODELS and not line.get("variant")]
+    for line in ours:
+        for column in COLUMNS[protocol]:
+            if column not in ("protocol", "method", "model", "variant", "space"):
+                _number(revision.name, path, column, line.get(column) or 0)
+    return [{column: line[column] for column in COLUMNS[protocol] if column in line} for line in ours]
+
+
+def _number(name: str, path: str, key: str, value: object) -> float:
+    try:
+        found = float(value) if isinstance(value, int | float | str) else math.nan
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise EsiError(f"{name}: {path}: {key} says {value!r}, which is no number: run it again with this version")
+    return found
+
+
+def file_of(name: str) -> Path:
+    """Where an experiment is kept; characters that file names do not have everywhere become `-`.
+
+    Raises:
+        EsiError: another one is kept there.
+    """
+    path = FOLDER / f"{re.sub(r'[^A-Za-z0-9._-]', '-', name)}.json"
+    if path.exists() and (other := read_experiment(path).name) != name:
+        raise EsiError(
+            f"{path} keeps {other}: `python -m esi.report.keep --drop {other}` first, or give {name} another name"
+        )
+    return path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m esi.report.keep", description="Figures of other runs for the report.")
+    parser.add_argument("names", nargs="+", metavar="NAME", help="a DVC experiment, another git revision, or `workspace`")
+    parser.add_argument("--drop", action="store_true", help="keep these no longer")
+    arguments = parser.parse_args()
+    files = {name: file_of(name) for name in arguments.names}
+    if arguments.drop:
+        unknown = [name for name, path in files.items() if not path.exists()]
+        if unknown:
+            raise EsiError(f"{', '.join(unknown)}: not kept in {FOLDER}: look there for the names")
+        for path in files.values():
+            path.unlink()
+        return
+    found = {name: keep(name) for name in arguments.names}
+    for name, (experiment, left_out) in found.items():
+        write_json(files[name], experiment.model_dump())
+        print(f"{name}: kept {', '.join([*experiment.figures, *experiment.tables])} in {files[name]}")
+        for sentence in left_out:
+            print(f"  left out {sentence}")
+
+
+if __name__ == "__main__":
+    run(main)
