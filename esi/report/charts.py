@@ -151,13 +151,18 @@ def bars(
         return _svg(figure, name, alt)
 
 
-def forest(name: str, title: str, alt: str, rows: Sequence[Forest], x_label: str) -> str:
-    """Ours with its interval and the controls as points, one line a task."""
+def forest(name: str, title: str, alt: str, rows: Sequence[Forest], controls: Sequence[str], x_label: str) -> str:
+    """Ours with its interval and the controls as points, one line a task.
+
+    Args:
+        controls: all that any chart of the page shows, so that each looks the same in every one.
+    """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(4.1, 1.25 + 0.27 * len(rows)), layout="constrained")
-        controls = list(dict.fromkeys(control for row in rows for control in row.controls))
         for place, control in enumerate(controls):
             points = [(row.controls[control], y) for y, row in enumerate(rows) if control in row.controls]
+            if not points:
+                continue
             colour, marker = SERIES[1 + place % 3], "D^sv"[place % 4]
             axes.plot(*zip(*points, strict=True), marker, color=colour, markersize=4.5, label=control)
         axes.hlines(range(len(rows)), [row.low for row in rows], [row.high for row in rows], color=SERIES[0], linewidth=2)

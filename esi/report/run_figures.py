@@ -24,7 +24,8 @@ def overview(inputs: Inputs) -> list[Drawing]:
         if rows:
             alt = "; ".join(f"{row.label} {plain(row.value)}" for row in rows)
             title = PROTOCOLS[protocol]
-            drawings.append(Drawing(title, forest(f"forest-{protocol}", title, f"{title}: {alt}", rows, "leading metric")))
+            svg = forest(f"forest-{protocol}", title, f"{title}: {alt}", rows, list(CONTROLS.values()), "leading metric")
+            drawings.append(Drawing(title, svg))
     return drawings
 
 
