@@ -120,6 +120,8 @@ class TextTower(nn.Module):
         """Write the BERT's config and the tokenizer (not the weights)."""
         config: Any = self.bert.config
         config.save_pretrained(folder)
+        for how_it_was_found in ("is_local", "local_files_only"):  # HF_HUB_OFFLINE would change the bytes of the export
+            self.tokenizer.init_kwargs.pop(how_it_was_found, None)
         with _TOKENIZING:
             self._forget_last_call()
             self.tokenizer.save_pretrained(folder)

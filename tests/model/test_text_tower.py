@@ -143,6 +143,17 @@ def test_texts_are_cut_with_their_end_token(folder: Path) -> None:
     assert mask.sum(1).tolist() == [8, 3]
 
 
+def test_an_export_does_not_tell_whether_the_hub_was_off(folder: Path, tmp_path: Path) -> None:
+    """transformers notes HF_HUB_OFFLINE in the tokenizer: two machines then exported the same model with different bytes."""
+    written = []
+    for offline in (True, False):
+        tower = TextTower.load(str(folder), 0, 32)
+        tower.tokenizer.init_kwargs["local_files_only"] = offline
+        tower.save_config(tmp_path / str(offline))
+        written.append({path.name: path.read_bytes() for path in (tmp_path / str(offline)).iterdir()})
+    assert written[0] == written[1]
+
+
 def test_two_threads_can_tokenize(folder: Path) -> None:
     """A bare fast tokenizer fails here with "Already borrowed"."""
     tower = TextTower.load(str(folder), 0, 32)
