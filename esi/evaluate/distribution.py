@@ -92,6 +92,9 @@ def draw_test(ecgs: EcgSet, most: int) -> list[str]:
 class PretrainingSample:
     """ECGs out of the pairs that the model was trained on.
 
+    Attributes:
+        records: columns DRAWN, by data set, in the order of their embeddings.
+
     Args:
         pairs: data/pairs/pairs.parquet. ecg_folder: data/ecg. most: how many are drawn at most.
         batch_size: records that are encoded at a time.
@@ -102,13 +105,15 @@ class PretrainingSample:
 
     def __init__(self, pairs: Path, ecg_folder: Path, signal: Signal, most: int, batch_size: int) -> None:
         table = pq.read_table(pairs, columns=list(DRAWN), filters=pc.field("split") == "train")
-        drawn = pl.DataFrame(draw(table, most))
-        if drawn.height < 2:
-            raise EsiError(f"{pairs} holds training pairs of {drawn.height} subjects, and MMD needs two: raise pairs.limit")
+        self.records = pl.DataFrame(draw(table, most)).sort("dataset", maintain_order=True)
+        if self.records.height < 2:
+            raise EsiError(
+                f"{pairs} holds training pairs of {self.records.height} subjects, and MMD needs two: raise pairs.limit"
+            )
         self._batch_size = batch_size
         self._parts = [
             (open_store(ecg_folder / str(dataset), signal), part["record_id"].to_list())
-            for (dataset,), part in sorted(drawn.group_by("dataset", maintain_order=True))
+            for (dataset,), part in self.records.group_by("dataset", maintain_order=True)
         ]
 
     def encode(self, model: ESI, key: str) -> Encoded:

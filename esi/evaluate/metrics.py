@@ -26,9 +26,7 @@ def subject_weights(subjects: Sequence[str], resamples: int, seed: int) -> np.nd
     _, subject_N = np.unique(subjects, return_inverse=True)
     many = int(subject_N.max()) + 1
     drawn_RS = np.random.default_rng(seed).multinomial(many, np.full(many, 1 / many), size=resamples)
-    weights_NR = np.ones(
-        (len(subject_N), 1 + resamples), np.float32
-    )  # the transpose is what sums over records read in order
+    weights_NR = np.ones((len(subject_N), 1 + resamples), np.float32)  # sums over records read its transpose in order
     weights_NR[:, 1:] = drawn_RS.T[subject_N]
     return weights_NR.T
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from esi.errors import EsiError
-from esi.evaluate.captions import controls
+from esi.evaluate import distribution
 from esi.evaluate.captions.captioned_set import CaptionedSet
 from esi.evaluate.captions.controls import NearestText, commonest_findings
 from esi.evaluate.captions.scores import bertscore, bleu, hits, label_figures, rouge_l
@@ -130,13 +130,13 @@ def test_the_nearest_pair_gives_its_text_without_age_and_sex(tmp_path: Path, mon
     split = ["train", "train", "train", "validation"]
     table.with_columns(subject_id="record_id", split=pl.Series(split)).write_parquet(tmp_path / "pairs.parquet")
     z_of = {"mimic": {"1": [1.0, 0.0], "2": [0.0, -1.0]}, "ptbxl": {"1": [0.0, 1.0]}, "chapman": {"7": [-1.0, 0.0]}}
-    monkeypatch.setattr(controls, "open_store", lambda folder, signal: z_of[folder.name])
+    monkeypatch.setattr(distribution, "open_store", lambda folder, signal: z_of[folder.name])
 
     def encode(model: object, key: str, store: dict[str, list[float]], records: list[str], batch_size: int) -> Encoded:
         found = np.array([store[record] for record in records])
         return Encoded(found, found)
 
-    monkeypatch.setattr(controls, "encode", encode)
+    monkeypatch.setattr(distribution, "encode", encode)
     nearest = NearestText(tmp_path / "pairs.parquet", tmp_path, Signal(rate=100, highpass_hz=0.5), 8)
     z_NE = np.array([[0.1, 0.9], [-0.9, 0.1], [0.9, 0.1], [0.1, -0.9]])  # the last one's nearest is no training pair
     assert nearest(None, "key", z_NE) == ["F2.", "F3. D3.", "F1. D1.", "F1. D1."]  # type: ignore[arg-type]

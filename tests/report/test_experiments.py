@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from esi import params
 from esi.errors import EsiError
 from esi.files import write_json
 from esi.params import Params
@@ -28,11 +27,6 @@ from tests.report.samples import model_line, write_run
 
 PAPER = ROOT / "data" / "paper"
 Keep = Callable[..., None]
-
-
-@pytest.fixture(scope="module")
-def settings() -> Params:
-    return params.load(ROOT / "params.yaml")
 
 
 @pytest.fixture(scope="module")

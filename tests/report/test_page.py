@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from esi import params
 from esi.errors import EsiError
 from esi.files import write_json
 from esi.params import Params
@@ -52,11 +51,6 @@ class Page(HTMLParser):
 
     def count(self, tag: str) -> int:
         return sum(name == tag for name, _ in self.tags)
-
-
-@pytest.fixture(scope="module")
-def settings() -> Params:
-    return params.load(ROOT / "params.yaml")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from esi import params
 from esi.params import Params
 from esi.report import experiments
 from esi.report.inputs import Figure, Inputs
@@ -17,11 +16,6 @@ from esi.report.table import Row, Table, interval, plain
 from esi.report.variation import books_of, component_left_out, sets_of, settings_of
 from tests.conftest import ROOT
 from tests.report.samples import csv_file, model_line, write_run
-
-
-@pytest.fixture(scope="module")
-def settings() -> Params:
-    return params.load(ROOT / "params.yaml")
 
 
 @pytest.fixture(scope="module")

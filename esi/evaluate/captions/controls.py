@@ -6,14 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from esi.errors import EsiError
-from esi.evaluate.distribution import DRAWN, draw
-from esi.evaluate.encode import encode
+from esi.evaluate.distribution import PretrainingSample
 from esi.model.esi import ESI
-from esi.pairs.store import open_store
 from esi.settings.data import Signal
 
 POOL = 5_000  # pretraining pairs that are candidates for the nearest: they are encoded for this alone
@@ -46,29 +42,13 @@ class NearestText:
     """
 
     def __init__(self, pairs: Path, ecg_folder: Path, signal: Signal, batch_size: int) -> None:
-        drawn = pl.DataFrame(draw(pq.read_table(pairs, columns=list(DRAWN), filters=pc.field("split") == "train"), POOL))
+        self._sample = PretrainingSample(pairs, ecg_folder, signal, POOL, batch_size)
         key = ["dataset", "record_id"]
         texts = pl.scan_parquet(pairs).select(*key, "findings", "descriptions")
-        self._pool = (
-            drawn.lazy()
-            .join(texts, on=key, how="left", maintain_order="left")
-            .collect()
-            .sort("dataset", maintain_order=True)
-        )
-        self._ecg_folder, self._signal, self._batch_size = ecg_folder, signal, batch_size
+        self._pool = self._sample.records.lazy().join(texts, on=key, how="left", maintain_order="left").collect()
 
     def __call__(self, model: ESI, key: str, z_NE: np.ndarray) -> list[str]:
         """A text for each ECG of a test set, by its embedding. model, key: of `candidates`, that gave the embeddings."""
-        parts = [
-            encode(
-                model,
-                key,
-                open_store(self._ecg_folder / str(dataset), self._signal),
-                part["record_id"].to_list(),
-                self._batch_size,
-            ).z_NE
-            for (dataset,), part in self._pool.group_by("dataset", maintain_order=True)
-        ]
-        nearest_N = (z_NE @ np.concatenate(parts).T).argmax(axis=1)
+        nearest_N = (z_NE @ self._sample.encode(model, key).z_NE.T).argmax(axis=1)
         chosen = self._pool[nearest_N]
         return [f"{found} {body}".strip() for found, body in chosen.select("findings", "descriptions").iter_rows()]

@@ -10,6 +10,8 @@ Legend: N records, C leads, T samples, W samples of a beat.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from scipy import ndimage
 from scipy import signal as dsp
@@ -17,9 +19,7 @@ from scipy import signal as dsp
 BAND_HZ = (5.0, 20.0)  # where QRS complexes stand out from P and T waves, wander and muscle
 SMOOTH_S = 0.03  # standard deviation: one QRS complex becomes one hill
 REFRACTORY_S = 0.25  # 240 beats a minute at most
-LEVEL_S = (
-    1.5  # a window this long holds a beat above 40 a minute: the median of the windows' maxima is a QRS complex's level
-)
+LEVEL_S = 1.5  # a window this long holds a beat above 40 a minute: the median of windows' maxima is a QRS complex's level
 THRESHOLD = 0.4  # of that level
 BEFORE_S, AFTER_S = 0.25, 0.45  # of the R peak: P wave to the end of the T wave
 ALIGN_S = 0.04  # beats are moved by up to this much onto their median
@@ -34,8 +34,7 @@ def r_peaks(ecg_CT: np.ndarray, rate: int) -> np.ndarray:
     """
     if ecg_CT.shape[1] < rate:
         return np.zeros(0, np.int64)  # shorter than a second: no level to compare with
-    sos = dsp.butter(2, BAND_HZ, "bandpass", fs=rate, output="sos")
-    energy_CT = ndimage.gaussian_filter1d(dsp.sosfiltfilt(sos, ecg_CT, axis=-1) ** 2, SMOOTH_S * rate, axis=-1)
+    energy_CT = ndimage.gaussian_filter1d(dsp.sosfiltfilt(_qrs_band(rate), ecg_CT, axis=-1) ** 2, SMOOTH_S * rate, axis=-1)
     windows = np.array_split(energy_CT, max(1, round(ecg_CT.shape[1] / (LEVEL_S * rate))), axis=1)
     level_C = np.median([window.max(axis=1) for window in windows], axis=0)
     usable = level_C > EPSILON**2
@@ -46,6 +45,13 @@ def r_peaks(ecg_CT: np.ndarray, rate: int) -> np.ndarray:
     level = np.median([window.max() for window in np.array_split(strength_T, len(windows))])
     peaks, _ = dsp.find_peaks(strength_T, height=THRESHOLD * level, distance=round(REFRACTORY_S * rate))
     return peaks
+
+
+@cache
+def _qrs_band(rate: int) -> np.ndarray:
+    """The band-pass of QRS complexes: to design it anew for every record was a sixth of the hand-made features' time."""
+    sos: np.ndarray = dsp.butter(2, BAND_HZ, "bandpass", fs=rate, output="sos")
+    return sos
 
 
 def median_beats(ecg_NCT: np.ndarray, valid_N: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:

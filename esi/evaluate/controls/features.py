@@ -16,10 +16,8 @@ from esi.pairs.store import SignalStore
 
 # Each module's `features(store, records by split)` gives an array [N, D] float32 a split, and learns from "train" alone.
 MODULES = {"hand": "hand_features", "rocket": "rocket"}
-LIBRARIES = {
-    "hand": ["numpy", "scipy"],
-    "rocket": ["sktime", "numba"],
-}  # those not always there are an extra of the control's name
+# Those that are not always there are an extra of the control's name.
+LIBRARIES = {"hand": ["numpy", "scipy"], "rocket": ["sktime", "numba"]}
 
 
 def control_features(control: str, store: SignalStore, records: Mapping[str, list[str]]) -> dict[str, np.ndarray]:
