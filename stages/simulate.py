@@ -14,7 +14,7 @@ from esi.files import write_json, write_text
 
 def main() -> None:
     settings = params.load().simulate
-    figures, labels = simulate_cohort(settings.folder, settings.records, settings.seed)
+    figures, labels = simulate_cohort(settings.folder, settings.records, settings.seed, settings.rare, settings.prevalence)
     write_json("metrics/simulate.json", figures)
     write_text(Path("metrics/simulate/labels.csv"), pl.DataFrame(labels, orient="row").write_csv())
 

@@ -15,9 +15,14 @@ class Signal(Section):
     highpass_hz: float = Field(ge=0, le=2)
 
 
+SimulatedSet = Literal["ptbxl", "chapman", "mimic", "icbeb"]
+
+
 class Simulate(Section):
     seed: int
-    records: dict[Literal["ptbxl", "chapman", "mimic", "icbeb"], Positive]
+    records: dict[SimulatedSet, Positive]
+    rare: float = Field(ge=0, le=0.05)
+    prevalence: dict[SimulatedSet, dict[str, Share]]
     folder: Path
 
 

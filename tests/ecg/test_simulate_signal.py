@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from esi.ecg.simulate.conditions import CONDITIONS, EXCLUSIVE, INDEX, RHYTHMS
+from esi.ecg.simulate.conditions import CONDITIONS, HIDES, INDEX, RHYTHMS
 from esi.ecg.simulate.draw import draw_records
-from esi.ecg.simulate.rhythm import CONDUCTED, VENTRICULAR
-from esi.ecg.simulate.subjects import draw_conditions, draw_subjects
+from esi.ecg.simulate.findings import draw_conditions, seen
+from esi.ecg.simulate.strip import CONDUCTED, VENTRICULAR
+from esi.ecg.simulate.subjects import draw_subjects
 from tests.ecg import simulated as s
 
 
@@ -67,17 +68,10 @@ def test_right_bundle_block_has_a_late_r_in_v1_and_a_broad_s_in_v6() -> None:
     assert share(beats[:, s.lead("V6"), late].min(axis=1) < -0.1) > 0.95
 
 
-def test_left_anterior_block_turns_the_axis_left() -> None:
-    assert max(truth.axis_deg for truth in s.draw("LAFB").truth) < -45
-    beats = s.median_beats(s.draw("LAFB"))
-    assert share(qrs_of(beats, "aVF").sum(axis=1) < 0) == 1
-    assert share(qrs_of(beats, "I").sum(axis=1) > 0) == 1
-
-
 def test_pr_interval() -> None:
     for name, low, high in (("SR", 110, 200), ("1AVB", 200, 320)):
         drawn = s.draw(name, count=80)
-        slow = [row for row, truth in enumerate(drawn.truth) if truth.rate < 78]  # P stands clear of T
+        slow = [row for row, truth in enumerate(drawn.truth) if truth.rate < 74]  # P stands clear of T and U
         beats = s.median_beats(drawn)
         measured = np.array([s.pr_ms(beats[row]) for row in slow])
         truths = np.array([drawn.truth[row].pr_ms for row in slow])
@@ -86,63 +80,6 @@ def test_pr_interval() -> None:
         assert truths.max() < high
         assert np.median(np.abs(measured - truths)) < 8
         assert share((measured > 200) == (name == "1AVB")) > 0.9
-
-
-def test_sokolow_lyon_separates_hypertrophy() -> None:
-    def sokolow(name: str) -> np.ndarray:
-        beats = s.median_beats(s.draw(name))
-        v1, v5, v6 = (qrs_of(beats, each) for each in ("V1", "V5", "V6"))
-        return -v1.min(axis=1) + np.maximum(v5.max(axis=1), v6.max(axis=1))
-
-    assert sokolow("LVH").min() > 3.5
-    assert sokolow("SR").max() < 3.5
-
-
-def test_low_voltage() -> None:
-    limb = s.median_beats(s.draw("LVOLT"))[:, :6, s.BEFORE - 10 : s.BEFORE + 60]
-    assert np.ptp(limb, axis=2).max() < 0.5
-
-
-def q_at_least(name: str, lead: str, ms: float, seed: int = 0) -> float:
-    return share([s.q_ms(beat[s.lead(lead)]) >= ms for beat in s.median_beats(s.draw(name, count=80, seed=seed))])
-
-
-@pytest.mark.parametrize(("name", "leads"), [("IMI", ("II", "III", "aVF")), ("LMI", ("I", "aVL", "V6"))])
-def test_infarcts_have_pathological_q(name: str, leads: tuple[str, ...]) -> None:
-    for lead in leads:  # some infarcts are barely there
-        assert q_at_least(name, lead, 30) > 0.65
-        assert q_at_least(name, lead, 30) > q_at_least("SR", lead, 30) + 0.4
-
-
-def test_anteroseptal_infarct_has_lost_r_in_v2() -> None:
-    def r(name: str) -> np.ndarray:
-        return s.median_beats(s.draw(name))[:, s.lead("V2"), s.BEFORE : s.BEFORE + 22].max(axis=1)
-
-    assert np.median(r("ASMI")) < 0.05
-    assert np.percentile(r("SR"), 5) > 0.12
-
-
-def test_st_segment() -> None:
-    def st(name: str, lead: str) -> np.ndarray:
-        drawn = s.draw(name)
-        pairs = zip(s.median_beats(drawn), drawn.truth, strict=True)
-        return np.array([s.j_mV(beat[s.lead(lead)], truth.qrs_ms) for beat, truth in pairs])
-
-    assert share(st("ISC", "V5") <= -0.1) > 0.95
-    assert share(st("ISCAL", "V5") <= -0.08) > 0.95
-    assert share(st("ISCIN", "aVF") <= -0.08) > 0.9
-    assert share((st("STE", "V2") >= 0.2) | (st("STE", "aVF") >= 0.1)) > 0.95
-    assert share(np.abs(st("SR", "V5")) < 0.15) > 0.95
-    nonspecific = st("NST", "V5")
-    assert share((nonspecific < -0.02) & (nonspecific > -0.15)) > 0.95
-
-
-def test_t_waves() -> None:
-    normal, inverted, low, flat = (s.median_beats(s.draw(name)) for name in ("SR", "TINV", "TLOW", "NDT"))
-    assert share(t_of(normal, "V5") > 0.1) > 0.95
-    assert t_of(inverted, "V3").max() < -0.1
-    assert np.median(np.abs(t_of(low, "V5")) / qrs_of(low, "V5").max(axis=1)) < 0.12
-    assert np.abs(t_of(flat, "V6")).max() < 0.2
 
 
 def test_rates_and_regularity() -> None:
@@ -162,7 +99,7 @@ def test_rates_and_regularity() -> None:
 
 def test_af_has_fibrillatory_waves_and_no_p() -> None:
     def before_qrs(name: str) -> np.ndarray:
-        drawn = s.draw(name)
+        drawn = s.draw(name, count=100)
         slow = [row for row, truth in enumerate(drawn.truth) if truth.rate < 85]
         beats = s.median_beats(drawn)[slow][:, s.lead("II"), s.BEFORE - 100 : s.BEFORE - 25]
         return np.ptp(beats, axis=1)
@@ -191,15 +128,20 @@ def test_ventricular_beats_are_early_wide_and_followed_by_a_pause() -> None:
         assert len(beats), f"record {row} has no extra beat"
         for beat in beats[(beats > 1) & (beats < len(onsets) - 1)]:
             around = onsets[beat + 1] - onsets[beat - 1]
+            if kinds[beat - 1] != CONDUCTED or kinds[beat + 1] != CONDUCTED or around < 1.5 * np.median(np.diff(onsets)):
+                continue  # one of a pair, or interpolated
             assert onsets[beat] - onsets[beat - 1] < 0.45 * around
-            if (kinds[[beat - 2, beat - 1, beat + 1]] == CONDUCTED).all():
+            if kinds[beat - 2] == CONDUCTED:
                 assert around == pytest.approx(2 * (onsets[beat - 1] - onsets[beat - 2]), rel=0.2), "compensatory pause"
 
 
 def test_a_subject_looks_like_itself() -> None:
     rng = np.random.default_rng(3)
     subjects = draw_subjects(rng, 30, "ptbxl")
-    twice = [draw_records(rng, subjects, draw_conditions(rng, subjects, "ptbxl")) for _ in range(2)]
+    present = draw_conditions(rng, subjects, "ptbxl")
+    present[:, [INDEX[each] for each in (*RHYTHMS, "3AVB")]] = False
+    present[:, INDEX["SR"]] = True
+    twice = [draw_records(rng, subjects, present) for _ in range(2)]
     first, second = (s.median_beats(each, each.signal_mV)[..., s.BEFORE - 20 :].reshape(30, -1) for each in twice)
     alike = np.corrcoef(first, second)[:30, 30:]
     assert share(alike.argmax(axis=1) == np.arange(30)) > 0.9
@@ -213,10 +155,10 @@ def test_conditions_that_exclude_each_other_do_not_meet() -> None:
         subjects = draw_subjects(rng, 2000, name)
         present = draw_conditions(rng, subjects, name)
         assert (present[:, [INDEX[rhythm] for rhythm in RHYTHMS]].sum(axis=1) == 1).all()
-        for group in EXCLUSIVE:
-            if "CLBBB" not in group[:-1]:
-                last = present[:, INDEX[group[-1]]]
-                assert not (last & present[:, [INDEX[each] for each in group[:-1]]].any(axis=1)).any(), group
+        shown = seen(present)
+        assert not (shown & ~present).any()
+        for above, hidden in HIDES:
+            assert not (shown[:, [INDEX[above]]] & shown[:, [INDEX[each] for each in hidden]]).any(), above
         af = present[:, INDEX["AFIB"]]
         assert not (af & present[:, INDEX["1AVB"]]).any()
         assert af.any()

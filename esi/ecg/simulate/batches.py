@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esi.ecg.simulate.draw import Drawn, draw_records
+from esi.ecg.simulate.findings import Frequencies, draw_conditions, frequencies
 from esi.ecg.simulate.priors import SETTINGS, SetName
-from esi.ecg.simulate.subjects import Subjects, draw_conditions
+from esi.ecg.simulate.subjects import Subjects
 
 BATCH = 64  # records; 15 MB of signal
 
@@ -33,12 +34,17 @@ def draw_owners(rng: np.random.Generator, records: int, name: SetName) -> NDArra
 
 
 def draw_batches(
-    rng: np.random.Generator, subjects: Subjects, owners: NDArray[np.int64], name: SetName, seconds: NDArray[np.float64]
+    rng: np.random.Generator,
+    subjects: Subjects,
+    owners: NDArray[np.int64],
+    which: Frequencies | SetName,
+    seconds: NDArray[np.float64],
 ) -> Iterator[Batch]:
-    """Draw all records of a set; those of like length share a batch."""
+    """Draw all records of a set, those of like length together; its name stands for its own frequencies."""
+    which = which if isinstance(which, Frequencies) else frequencies(which)
     order = np.argsort(seconds, kind="stable")
     for start in range(0, len(order), BATCH):
         numbers = order[start : start + BATCH]
         people = subjects.take(owners[numbers])
-        drawn = draw_records(rng, people, draw_conditions(rng, people, name), name, seconds[numbers])
+        drawn = draw_records(rng, people, draw_conditions(rng, people, which), which.name, seconds[numbers])
         yield Batch([int(number) for number in numbers], owners[numbers], seconds[numbers], drawn)

@@ -13,6 +13,7 @@ from esi.ecg.leads import LEADS
 from esi.ecg.simulate import labels
 from esi.ecg.simulate.batches import Batch
 from esi.ecg.simulate.subjects import Subjects
+from esi.ecg.simulate.truth import TruthTable
 from esi.ecg.simulate.waveform_files import quantise, write_mat
 
 
@@ -21,6 +22,7 @@ def write_chapman(
 ) -> Counter[str]:
     """WFDBRecords/01/010/JS00001.hea, 100 records a folder; returns how many records carry each SNOMED CT number."""
     counts: Counter[str] = Counter()
+    truths = TruthTable(folder)
     members: dict[str, list[str]] = {}
     for batch in batches:
         digital = quantise(batch.drawn.signal_mV, 1000)
@@ -33,7 +35,9 @@ def write_chapman(
             comments = _comments(subjects, int(batch.owners[place]), codes)
             write_mat(folder / place_in, name, digital[place], LEADS, 500, " 23-Mar-2021 20:20:47", comments)
             counts.update(codes)
+        truths.add([f"JS{number + 1:05d}" for number in batch.numbers], batch.drawn.truth)
         progress(len(batch.numbers))
+    truths.close()
     (folder / "RECORDS").write_text("".join(f"{each}\n" for each in members), encoding="ascii")
     for place_in, names in members.items():
         (folder / place_in / "RECORDS").write_text("".join(f"{name}\n" for name in names), encoding="ascii")
@@ -45,6 +49,7 @@ def write_cpsc(
 ) -> Counter[str]:
     """A0001.hea and A0001.mat in one folder, 6 to 60 s long; returns how many records carry each SNOMED CT number."""
     counts: Counter[str] = Counter()
+    truths = TruthTable(folder)
     for batch in batches:
         digital = quantise(batch.drawn.signal_mV, 1000)
         for place, number in enumerate(batch.numbers):
@@ -54,7 +59,9 @@ def write_cpsc(
             suffix = " 05-Feb-2020 11:39:16"
             write_mat(folder, f"A{number + 1:04d}", digital[place][:, :samples], LEADS, 500, suffix, comments)
             counts.update(codes)
+        truths.add([f"A{number + 1:04d}" for number in batch.numbers], batch.drawn.truth)
         progress(len(batch.numbers))
+    truths.close()
     return counts
 
 

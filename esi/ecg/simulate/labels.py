@@ -11,23 +11,35 @@ from numpy.typing import NDArray
 
 from esi.ecg.reference import scp_statements
 from esi.ecg.simulate.conditions import (
-    BESIDE_NORMAL,
     CONDITIONS,
     CPSC_CLASSES,
     ECTOPY,
-    FINDINGS,
-    INDEX,
-    NORM,
     NORMAL_SNOMED,
     RHYTHMS,
 )
+from esi.ecg.simulate.priors import denies_normal, likelihood
 
 Bools = NDArray[np.bool_]
 
 
+# What denies that an ECG is normal.
+ABNORMAL = [
+    number
+    for number, condition in enumerate(CONDITIONS)
+    if denies_normal(condition.name) or (condition.scp and denies_normal(condition.scp))
+]
+
+
+# What a cart calls borderline where it stands alone.
+BORDERLINE = {
+    "SR", "SBRAD", "STACH", "SARRH", *ECTOPY, "LPR", "VCLVH", "HVOLT", "LVOLT", "ABQRS", "IRBBB", "ERV", "NST_", "NDT",
+    "NT_", "LOWT", "TAB_",
+}  # fmt: skip
+
+
 def is_normal(present: Bools) -> bool:
-    """Whether a record [C] shows nothing beyond its rhythm, which is not AF, extra beats and trifles (`BESIDE_NORMAL`)."""
-    return not present[[INDEX[name] for name in (*FINDINGS, "AFIB") if name not in BESIDE_NORMAL]].any()
+    """Whether a record [C] shows no diagnosis in a rhythm with sinus P waves; form statements may stand beside NORM."""
+    return not present[ABNORMAL].any()
 
 
 def scp_codes(rng: np.random.Generator, present: Bools, severity: NDArray[np.float64]) -> dict[str, float]:
@@ -39,12 +51,11 @@ def scp_codes(rng: np.random.Generator, present: Bools, severity: NDArray[np.flo
     """
     codes: dict[str, float] = {}
     if is_normal(present):
-        codes["NORM"] = float(rng.choice(NORM.likelihoods))
+        codes["NORM"] = likelihood("NORM", rng.random())
     for number in sorted(np.flatnonzero(present), key=lambda number: CONDITIONS[number].name in RHYTHMS):
-        for code, likelihoods, share in CONDITIONS[number].scp:
-            if rng.random() < share:
-                likelihood = float(likelihoods[int(severity[number] * len(likelihoods))])
-                codes[code] = max(likelihood, codes.get(code, 0.0))
+        code = CONDITIONS[number].scp
+        if code:
+            codes[code] = max(likelihood(code, severity[number]), codes.get(code, 0.0))
     return codes
 
 
@@ -72,10 +83,9 @@ def mimic_statements(rng: np.random.Generator, present: Bools) -> list[str]:
     """A machine report: the rhythm, extra beats, findings, and the summary that carts close with."""
     statements = [str(rng.choice(CONDITIONS[number].mimic)) for number in np.flatnonzero(present)]
     shown = {CONDITIONS[number].name for number in np.flatnonzero(present)}
-    minor = {"SBRAD", "STACH", "SARRH", *BESIDE_NORMAL, "NST", "NDT", "TLOW", "IRBBB", *ECTOPY}
     if is_normal(present) and shown <= {"SR", "SARRH"}:
         closing = ("Normal ECG", "Normal ECG", "Summary: NORMAL ECG")
-    elif shown <= minor | {"SR"}:
+    elif shown <= BORDERLINE:
         closing = ("Borderline ECG", "Borderline ECG", "Summary: BORDERLINE ECG")
     else:
         closing = ("Abnormal ECG", "Abnormal ECG", "Summary: ABNORMAL ECG")

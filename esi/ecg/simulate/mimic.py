@@ -13,8 +13,8 @@ from esi.ecg.leads import LEADS as STANDARD
 from esi.ecg.simulate import labels
 from esi.ecg.simulate.batches import Batch
 from esi.ecg.simulate.conditions import CONDITIONS
-from esi.ecg.simulate.draw import GroundTruth
 from esi.ecg.simulate.subjects import Subjects
+from esi.ecg.simulate.truth import GroundTruth, TruthTable
 from esi.ecg.simulate.waveform_files import quantise, write_dat
 
 LEADS = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")  # aVF before aVL
@@ -27,18 +27,21 @@ MISSING = 29999  # as the carts write it
 def write(
     folder: Path, batches: Iterator[Batch], subjects: Subjects, rng: np.random.Generator, progress: Callable[[int], object]
 ) -> Counter[str]:
-    """Write every batch and the three tables; returns how many records show each condition of the table."""
+    """Write every batch, the three tables and the ground truth; returns how many records show each condition."""
     records: list[list[object]] = []
     measures: list[list[object]] = []
     counts: Counter[str] = Counter()
+    truths = TruthTable(folder)
     subject_ids = 10_000_000 + np.sort(rng.choice(9_999_999, len(subjects), replace=False))
     anchor_year = rng.integers(2110, 2201, len(subjects))
     for batch in batches:
         digital = quantise(batch.drawn.signal_mV[:, ORDER], 200)
+        studies: list[str] = []
         for place, number in enumerate(batch.numbers):
             owner = int(batch.owners[place])
             subject = int(subject_ids[owner])
             study = 40_000_000 + 7 * number + int(rng.integers(0, 7))
+            studies.append(str(study))
             date = np.datetime64(f"{anchor_year[owner]}-01-01T00:00:00") + np.timedelta64(
                 int(rng.integers(0, 365 * 86400)), "s"
             )
@@ -50,12 +53,16 @@ def write(
             statements = labels.mimic_statements(rng, batch.drawn.present[place])
             when = f"{day} {clock}"
             records.append([subject, study, study, when, path])
-            filters = ["0.005-150 Hz", "60 Hz notch Baseline filter"]
+            setting = batch.drawn.filters.settings[batch.drawn.filters.setting[place]]
+            notch = "60 Hz notch Baseline filter" if setting.notch else "<not specified>"
+            filters = [f"{setting.highpass_hz:g}-{setting.lowpass_hz:g} Hz", notch]
             reports = [*statements, *[""] * (len(REPORTS) - len(statements))]
             cart = int(rng.integers(6_000_000, 7_000_000))
             measures.append([subject, study, cart, when, *reports, *filters, *_measurements(batch.drawn.truth[place])])
             counts.update(CONDITIONS[each].name for each in np.flatnonzero(batch.drawn.present[place]))
+        truths.add(studies, batch.drawn.truth)
         progress(len(batch.numbers))
+    truths.close()
     _write_table(folder / "record_list.csv", ["subject_id", "study_id", "file_name", "ecg_time", "path"], records)
     columns = ["subject_id", "study_id", "cart_id", "ecg_time", *REPORTS, "bandwidth", "filtering", *MEASURES]
     _write_table(folder / "machine_measurements.csv", columns, measures)

@@ -1,103 +1,132 @@
 """How often each condition occurs in each simulated set, by age and sex, and what occurs with what.
- PTB-XL's column follows the counts of its 21,799 records (Wagner et al., Scientific Data 2020;7:154), with conditions
-under 3 % raised so that a cohort of 1,200 holds enough of each to learn from; infarcts and left ventricular hypertrophy
-occur with other findings as often as in PTB-XL's `scp_codes`. Chapman's follows Zheng et al., Scientific Data 2020;7:48
-(sinus bradycardia is its commonest rhythm). MIMIC's is that of an emergency hospital. CPSC2018's class counts are those
-of Liu et al., J Med Imaging Health Inform 2018;8:1368.
+
+`tables/prevalence.csv` gives the share of a set's records that show each condition, in the order in which conditions are
+drawn; an empty field means as often as in PTB-XL beside the same other conditions.
+
+- PTB-XL: the counts of its first release, 21,837 records (Wagner et al., Scientific Data 2020;7:154).
+- Chapman-Shaoxing-Ningbo: the counts of the PhysioNet/CinC Challenge 2021's mapping tables, 45,152 records; AFIB and AFLT
+  from the 10,247 of Chapman-Shaoxing, for Ningbo's labels do not separate them. That set hardly labels infarcts and
+  ischaemia: they are set low.
+- MIMIC-IV-ECG: its machines' measurements on 2,000 records, where they tell (STACH 9.9 %: RR < 600 ms with P waves; SBRAD
+  13.2 %; 1AVB 5.2 %: PR > 210 ms); the others, an emergency hospital's, are assumed.
+- CPSC2018: its nine classes in 6,877 records, the Challenge's counts, each under a condition that shows it.
+- ERV and PAUSE have no SCP code: 2 % (Tikkanen et al., N Engl J Med 2009;361:2529 saw 5.8 % in the middle-aged) and 0.2 %.
+
+`tables/priors.csv`, `ages.csv` and `likelihoods.csv` are fitted by `fit_priors`.
 """
 
 from __future__ import annotations
 
+import csv
+from functools import cache
+from pathlib import Path
 from typing import Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from esi.ecg.reference import scp_statements
+
 SetName = Literal["ptbxl", "chapman", "mimic", "icbeb"]
+TABLES = Path(__file__).parent / "tables"
+PTBXL_RECORDS = 21_837
+NEVER = -30.0  # log odds of what is not drawn together
+WITHOUT_P = ("PACE", "AFLT", "AFIB", "PSVT", "SVTAC")  # rhythms without P waves that the ventricles follow
 
 
-class Prior(NamedTuple):
-    """Probabilities at 60 years; `decade` and `male` are log odds a decade of age and of men against women."""
+class Effects(NamedTuple):
+    """What moves the log odds of one condition."""
 
-    ptbxl: float
-    chapman: float
-    mimic: float
-    decade: float = 0.0
-    male: float = 0.0
-
-
-FINDING_PRIORS: dict[str, Prior] = {
-    "1AVB": Prior(0.035, 0.025, 0.05, 0.30, 0.3),
-    "LPR": Prior(0.010, 0.005, 0.01, 0.20, 0.2),
-    "LAE": Prior(0.022, 0.006, 0.03, 0.15, 0.0),
-    "LVH": Prior(0.100, 0.070, 0.08, 0.15, 0.1),
-    "LVOLT": Prior(0.020, 0.025, 0.03, 0.10, -0.3),
-    "IMI": Prior(0.085, 0.030, 0.06, 0.25, 0.6),
-    "ASMI": Prior(0.070, 0.025, 0.05, 0.25, 0.3),
-    "AMI": Prior(0.022, 0.010, 0.02, 0.25, 0.3),
-    "LMI": Prior(0.022, 0.008, 0.02, 0.25, 0.3),
-    "LAFB": Prior(0.050, 0.020, 0.05, 0.35, 0.3),
-    "IRBBB": Prior(0.040, 0.020, 0.02, 0.00, 0.4),
-    "CRBBB": Prior(0.038, 0.035, 0.05, 0.35, 0.6),
-    "CLBBB": Prior(0.050, 0.020, 0.04, 0.35, 0.0),
-    "STRAIN": Prior(0.010, 0.005, 0.01, 0.15, 0.0),
-    "ISC": Prior(0.018, 0.030, 0.02, 0.25, 0.0),
-    "ISCAL": Prior(0.030, 0.020, 0.03, 0.25, -0.1),
-    "ISCIN": Prior(0.015, 0.010, 0.01, 0.25, 0.0),
-    "NST": Prior(0.030, 0.035, 0.04, 0.25, -0.4),
-    "TINV": Prior(0.020, 0.035, 0.02, 0.15, 0.0),
-    "TLOW": Prior(0.025, 0.030, 0.03, 0.15, -0.2),
-    "NDT": Prior(0.060, 0.090, 0.06, 0.15, -0.3),
-    "STE": Prior(0.008, 0.015, 0.01, -0.20, 0.5),
-    "LNGQT": Prior(0.010, 0.010, 0.02, 0.10, -0.3),
-}
-
-# (given, then, log odds ratio), from the co-occurrence of PTB-XL's codes.
-TOGETHER: tuple[tuple[str, str, float], ...] = (
-    ("LVH", "STRAIN", 4.4),
-    ("LVH", "LAE", 0.7),
-    ("1AVB", "LAFB", 0.9),
-    ("1AVB", "CLBBB", 1.4),
-    ("IMI", "ASMI", 0.8),
-    ("IMI", "LMI", 1.5),
-    ("IMI", "ISCAL", 0.5),
-    ("ASMI", "LAFB", 1.5),
-    ("ASMI", "ISCAL", 0.7),
-    ("AMI", "STE", 2.0),
-    ("ASMI", "STE", 1.5),
-    ("LAFB", "CRBBB", 1.5),
-    ("CLBBB", "LAE", 1.0),
-)
+    condition: str
+    age: float  # a decade from 60 years
+    age2: float  # that squared
+    male: float  # men against women
+    kept: float  # share of a subject's records that repeat its own draw of this condition
+    given: tuple[tuple[int, float], ...]  # rows of conditions drawn before, and the log odds ratio of each
 
 
 class Setting(NamedTuple):
-    """The people and rhythms of one set."""
+    """The people of one set."""
 
     age_mean: float
     age_sd: float
     male: float
-    af_at_60: float  # probability of AF at 60 years; 0.55 log odds a decade (Go et al., JAMA 2001;285:2370)
-    sinus: tuple[float, float, float]  # shares of SBRAD, STACH and SARRH among the records in sinus rhythm
-    pac: float
-    pvc: float
     more_records: float  # probability that a subject has one more record, after each one
 
 
 SETTINGS: dict[SetName, Setting] = {
-    "ptbxl": Setting(61, 17, 0.52, 0.055, (0.055, 0.055, 0.045), 0.035, 0.055, 0.15),
-    "chapman": Setting(59, 18, 0.56, 0.090, (0.400, 0.160, 0.045), 0.030, 0.035, 0.0),
-    "mimic": Setting(62, 17, 0.51, 0.085, (0.090, 0.150, 0.020), 0.040, 0.060, 0.62),
-    "icbeb": Setting(60, 19, 0.54, 0.0, (0.040, 0.050, 0.0), 0.0, 0.0, 0.0),
+    "ptbxl": Setting(58.9, 17.6, 0.517, 0.135),  # 18,885 subjects
+    "chapman": Setting(59, 18, 0.56, 0.0),
+    "mimic": Setting(62, 17, 0.51, 0.62),
+    "icbeb": Setting(60, 19, 0.54, 0.0),
 }
+CPSC_SECOND_CLASS = 0.07  # share of CPSC2018's records with a second class
 
-# CPSC2018 labels nothing but its nine classes: a class, the conditions that show it (and their weights), the class's
-# records.
-CPSC_PRIORS: dict[str, tuple[dict[str, float], int]] = {
-    "Normal": ({}, 918),
-    "AF": ({"AFIB": 1.0}, 1098),
-    "I-AVB": ({"1AVB": 1.0}, 704),
-    "LBBB": ({"CLBBB": 1.0}, 400),  # of 207; this class and STE are raised, so that a test fold of 50 records holds some
-    "RBBB": ({"CRBBB": 1.0}, 1695),
-    "PAC": ({"PAC": 1.0}, 556),
-    "PVC": ({"PVC": 1.0}, 672),
-    "STD": ({"ISC": 0.5, "ISCAL": 0.3, "ISCIN": 0.2}, 825),
-    "STE": ({"STE": 1.0}, 400),
-}
-CPSC_SECOND_CLASS = 0.07  # share of its records with a second class
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (TABLES / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@cache
+def prevalence() -> dict[str, dict[str, float]]:
+    """Share of each set's records with each condition, in the order of drawing; a set that has no figure is left out."""
+    return {
+        row.pop("condition"): {name: float(share) for name, share in row.items() if share} for row in _rows("prevalence.csv")
+    }
+
+
+@cache
+def effects() -> tuple[Effects, ...]:
+    """The fitted table, in the order of drawing."""
+    rows = _rows("priors.csv")
+    place = {row["condition"]: number for number, row in enumerate(rows)}
+    pairs = [[each.rsplit(":", 1) for each in row["given"].split()] for row in rows]
+    return tuple(
+        Effects(
+            row["condition"],
+            float(row["age"]),
+            float(row["age2"]),
+            float(row["male"]),
+            float(row["kept"]),
+            tuple((place[other], float(effect)) for other, effect in given),
+        )
+        for row, given in zip(rows, pairs, strict=True)
+    )
+
+
+@cache
+def _likelihoods() -> dict[str, tuple[list[int], NDArray[np.float64]]]:
+    rows = _rows("likelihoods.csv")
+    grades = [int(column) for column in rows[0] if column != "code"]
+    return {row["code"]: (grades, np.cumsum([float(row[str(grade)]) for grade in grades])) for row in rows}
+
+
+def likelihood(code: str, severity: float) -> float:
+    """The likelihood in per cent that PTB-XL gives an SCP code, 0 for unknown.
+
+    Args:
+        severity: 0..1; uniform severities give the likelihoods that the table's records have, and milder findings the
+            lower ones.
+    """
+    grades, counts = _likelihoods()[code]
+    return float(grades[int(np.searchsorted(counts, severity * counts[-1], side="right"))])
+
+
+def denies_normal(code: str) -> bool:
+    """Whether PTB-XL would not call an ECG normal that has this: any diagnosis, rhythms without a sinus P wave, a pause."""
+    return code in (*WITHOUT_P, "PAUSE") or (code in scp_statements() and scp_statements()[code].diagnostic)
+
+
+def draw_people(rng: np.random.Generator, count: int, name: SetName) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Ages in years and who is a man, both [count].
+
+    Each set has its own mean and spread of ages; how they are spread around it, in men and in women, is PTB-XL's.
+    """
+    setting, table = SETTINGS[name], _rows("ages.csv")
+    share, men, women = (np.array([float(row[column]) for row in table]) for column in ("share", "men", "women"))
+    male = rng.random(count) < setting.male
+    drawn = rng.random(count)
+    age = np.where(male, np.interp(drawn, share, men), np.interp(drawn, share, women))
+    age = setting.age_mean + setting.age_sd / SETTINGS["ptbxl"].age_sd * (age - SETTINGS["ptbxl"].age_mean)
+    return np.clip(np.round(age), 18, 95).astype(np.int64), male

@@ -1,6 +1,6 @@
-"""When the heart beats, and which kind of beat each is.
+"""When atria and ventricles are active in each record of a batch, and which kind of beat each is.
 
-Shapes: N records, K beats a record (columns), B beats of the whole batch.
+Shapes: N records, C conditions, B beats and A atrial activations with a P wave of the whole batch.
 """
 
 from __future__ import annotations
@@ -10,110 +10,134 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from esi.ecg.simulate.conditions import INDEX
+from esi.ecg.simulate import atrial_rhythms, av_block, ectopy, pacing
+from esi.ecg.simulate.atrial_rhythms import Flutter
+from esi.ecg.simulate.conditions import AV_BLOCKS, ECTOPY, INDEX, PAUSES, RHYTHMS
+from esi.ecg.simulate.priors import WITHOUT_P
+from esi.ecg.simulate.sinus import sinus_times
+from esi.ecg.simulate.strip import PWave, Strip, conducted_strip
 from esi.ecg.simulate.subjects import Subjects
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-CONDUCTED, ATRIAL, VENTRICULAR = 0, 1, 2  # kinds of beats
+_SINUS = ("SR", "SBRAD", "STACH", "SARRH")
+_MORE = (*ECTOPY, *AV_BLOCKS, *PAUSES)
 
 
 @dataclass(frozen=True)
 class Rhythm:
-    """The beats [B] of a batch; they reach a little beyond both ends of the records."""
+    """The beats [B], P waves [A] and pacemaker spikes of a batch; they reach a little beyond both ends of the records."""
 
-    record: NDArray[np.int64]  # row of the batch
-    time: Floats  # onset of QRS, s from the record's start
-    kind: NDArray[np.int64]  # CONDUCTED, ATRIAL or VENTRICULAR
-    has_p: Bools
-    rr: Floats  # s since the beat before, which sets the QT interval
-    breath: Floats  # -1..1, phase of breathing
+    record: Ints  # [B] row of the batch
+    time: Floats  # [B] onset of QRS, s from the record's start
+    kind: Ints  # [B] strip.CONDUCTED ...
+    look: Ints  # [B] strip.Look
+    pr: Floats  # [B] s; NaN: no P wave conducts this beat
+    rr: Floats  # [B] s, which sets the QT interval
+    p_record: Ints  # [A]
+    p_time: Floats  # [A] onset of P
+    p_wave: Ints  # [A] strip.PWave
+    spike_record: Ints
+    spike_time: Floats
+    flutter: dict[int, Flutter]  # of the records that have F waves
+    fibrillates: Bools  # [N]
     breath_hz: Floats  # [N]
+    breath_phase: Floats  # [N]
+
+    def breath(self, record: Ints, time: Floats) -> Floats:
+        """Phase of breathing, -1..1, of `record` at `time`."""
+        return np.sin(2 * np.pi * self.breath_hz[record] * time + self.breath_phase[record])
 
 
-def draw_rhythm(rng: np.random.Generator, subjects: Subjects, present: Bools, seconds: Floats) -> Rhythm:
-    """Draw the beats of one record of each subject.
+def draw_rhythm(rng: np.random.Generator, subjects: Subjects, present: Bools, seconds: Floats, pr_ms: Floats) -> Rhythm:
+    """Draw the rhythm of one record of each subject.
 
-     Sinus rhythm varies with breathing, less so in the old, and at 0.1 Hz (Task Force of ESC and NASPE, Circulation
-     1996;93:1043). In atrial fibrillation the RR intervals are independent, with a coefficient of variation around 0.22
-    . A premature ventricular beat is followed by a compensatory pause; a premature atrial one resets
-     the sinus node.
-
-     Args:
-         present: the conditions [N, C].
-         seconds: the length of each record [N].
+    Args:
+        present: the conditions [N, C]: one of `RHYTHMS` a record, with any of `ECTOPY`, `AV_BLOCKS` and `PAUSES`.
+        seconds: the length of each record [N].
+        pr_ms: of the conducted beats [N].
     """
     count = len(subjects)
-    af = present[:, INDEX["AFIB"]]
-    mean_rr = 60 / _rate(rng, subjects, present)
-    columns = int(np.max(seconds / mean_rr)) + 5
-    breath_hz = rng.uniform(0.17, 0.32, count)
-    phase = rng.uniform(0, 2 * np.pi, (count, 2))
+    breath_hz, breath_phase = rng.uniform(0.17, 0.32, count), rng.uniform(0, 2 * np.pi, count)
+    sinus, rates = sinus_times(rng, subjects, present, seconds, breath_hz, breath_phase)
+    strips: list[Strip] = []
+    flutter: dict[int, Flutter] = {}
+    for row in range(count):
+        length, pr = float(seconds[row]), float(pr_ms[row]) / 1000
+        strip = conducted_strip(sinus[row], pr, length)
+        rhythm = next((name for name in RHYTHMS if name not in _SINUS and present[row, INDEX[name]]), None)
+        u = subjects.shape[row, INDEX[rhythm or "SR"]]
+        match rhythm:
+            case "AFIB":
+                strip = atrial_rhythms.fibrillating(rng, float(subjects.pulse[row]), length)
+            case "AFLT":
+                strip, flutter[row] = atrial_rhythms.fluttering(rng, u, length)
+            case "SVTAC":
+                strip = atrial_rhythms.tachycardia(rng, u, -rng.uniform(0.3, 0.7), length + 0.5, length)
+            case "PSVT":
+                strip = atrial_rhythms.with_paroxysm(rng, strip, u)
+            case "SVARR":
+                strip = atrial_rhythms.multifocal(rng, pr, u, float(rates[row]), length)
+            case "PACE":
+                strip = pacing.paced(rng, strip, u, length)
+        if present[row, [INDEX[name] for name in _MORE]].any():
+            _add(rng, strip, subjects, row, present[row], rhythm)
+        strips.append(strip)
+    return _collected(strips, flutter, breath_hz, breath_phase)
 
-    steps = (np.arange(columns) * mean_rr[:, None]) * 2 * np.pi
-    swing = 0.045 * np.clip((85 - subjects.age) / 50, 0.15, 1.2)
-    wandering = present[:, INDEX["SARRH"]]
-    swing[wandering] = rng.uniform(0.11, 0.19, wandering.sum())
-    swing[present[:, INDEX["STACH"]]] *= 0.3  # a fast sinus node hardly varies
-    sinus = 1 + swing[:, None] * np.sin(steps * breath_hz[:, None] + phase[:, :1])
-    sinus += 0.3 * swing[:, None] * np.sin(steps * 0.1 + phase[:, 1:]) + 0.008 * rng.standard_normal((count, columns))
-    spread = rng.uniform(0.17, 0.28, (count, 1))
-    fibrillating = np.exp(spread * rng.standard_normal((count, columns)) - spread**2 / 2)
-    rr = mean_rr[:, None] * np.where(af[:, None], fibrillating, sinus)
-    rr = np.maximum(rr, 0.29)
 
-    inside = np.cumsum(rr, axis=1) < seconds[:, None]  # the mean rate is that of the beats that are seen
-    rr *= (mean_rr * inside.sum(axis=1) / np.where(inside, rr, 0).sum(axis=1))[:, None]
-    time = np.cumsum(rr, axis=1) - rr[:, :1] * (1 + rng.random((count, 1)))
-    kind = np.full((count, columns), CONDUCTED)
-    for row in np.flatnonzero(present[:, INDEX["PAC"]] | present[:, INDEX["PVC"]]):
-        if present[row, INDEX["PVC"]]:
-            _insert(rng, time[row], kind[row], seconds[row], VENTRICULAR)
-        if present[row, INDEX["PAC"]]:
-            _insert(rng, time[row], kind[row], seconds[row], ATRIAL)
+def _add(
+    rng: np.random.Generator, strip: Strip, subjects: Subjects, row: int, present: NDArray[np.bool_], rhythm: str | None
+) -> None:
+    """Blocks and extra beats of one record. What shifts the atria comes before what is placed among the beats."""
 
-    before = np.diff(time, axis=1, prepend=time[:, :1] - mean_rr[:, None])
-    # Repolarisation follows the rate with a memory of many beats (Franz et al., J Clin Invest 1988;82:972).
-    lasting = 0.75 * mean_rr[:, None] + 0.25 * before
-    kept = time < seconds[:, None] + 0.5
-    record = np.broadcast_to(np.arange(count)[:, None], time.shape)[kept]
+    def has(name: str) -> bool:
+        return bool(present[INDEX[name]])
+
+    def u(name: str) -> Floats:
+        return np.asarray(subjects.shape[row, INDEX[name]])
+
+    has_p = rhythm not in WITHOUT_P
+    if has("2AVB") and has_p:
+        av_block.second_degree(rng, strip, u("2AVB"))
+    if has("PAUSE") and rhythm in (None, "SVARR", "AFIB"):
+        av_block.pause(rng, strip, u("PAUSE"))
+    often = ectopy.how_many(rng, float(subjects.ectopy[row]), strip.seconds)
+    unspecified = has("PRC(S)") and has_p and u("PRC(S)")[1] < 0.7  # from the atria as a rule
+    if has_p:
+        if has("ABIGU") or has("ATRIGU"):
+            ectopy.in_turn(rng, strip, u("PAC"), 2 if has("ABIGU") else 3, from_ventricle=False)
+        elif has("PAC") or unspecified:
+            ectopy.premature_atrial(rng, strip, u("PAC"), often)
+    if has("3AVB") and rhythm in (None, "SVARR", "AFIB", "AFLT"):
+        av_block.third_degree(rng, strip, u("3AVB"))
+    if has("BIGU") or has("TRIGU"):
+        ectopy.in_turn(rng, strip, u("PVC"), 2 if has("BIGU") else 3, from_ventricle=True)
+    elif has("PVC") or (has("PRC(S)") and not unspecified):
+        ectopy.premature_ventricular(rng, strip, u("PVC"), often)
+
+
+def _collected(strips: list[Strip], flutter: dict[int, Flutter], breath_hz: Floats, breath_phase: Floats) -> Rhythm:
+    columns: list[list[NDArray[np.generic]]] = []
+    atria: list[list[NDArray[np.generic]]] = []
+    spikes: list[list[NDArray[np.generic]]] = []
+    for row, strip in enumerate(strips):
+        time, kind, look, pr = strip.beats()
+        rr = np.diff(time, prepend=2 * time[0] - time[1])
+        # Repolarisation follows the rate with a memory of many beats (Franz et al., J Clin Invest 1988;82:972).
+        rr = 0.75 * float(np.mean(rr[(time >= 0) & (time < strip.seconds)])) + 0.25 * rr
+        kept = (time > -1.2) & (time < strip.seconds + 0.5)
+        columns.append([np.full(kept.sum(), row), *(each[kept] for each in (time, kind, look, pr, rr))])
+        shown = (strip.p_wave != PWave.NONE) & (strip.p > -0.5) & (strip.p < strip.seconds + 0.3)
+        atria.append([np.full(shown.sum(), row), strip.p[shown], strip.p_wave[shown]])
+        spikes.append([np.full(len(strip.spikes), row), np.array(strip.spikes, float)])
+    record, time, kind, look, pr, rr = (np.concatenate(each) for each in zip(*columns, strict=True))
+    p_record, p_time, p_wave = (np.concatenate(each) for each in zip(*atria, strict=True))
+    spike_record, spike_time = (np.concatenate(each) for each in zip(*spikes, strict=True))
+    fibrillates = np.array([strip.fibrillates for strip in strips])
     return Rhythm(
-        record=record,
-        time=time[kept],
-        kind=kind[kept],
-        has_p=(~af[record]) & (kind[kept] != VENTRICULAR),
-        rr=lasting[kept],
-        breath=np.sin(2 * np.pi * breath_hz[record] * time[kept] + phase[record, 0]),
-        breath_hz=breath_hz,
-    )
-
-
-def _rate(rng: np.random.Generator, subjects: Subjects, present: Bools) -> Floats:
-    """Mean heart rate of each record, beats a minute, inside the limits of its rhythm (sinus: 60 and 100)."""
-    usual = 74 + 9 * subjects.pulse + 4 * rng.standard_normal(len(subjects))
-    tail = np.abs(rng.standard_normal(len(subjects)))
-    rate = np.clip(usual, 62, 97)
-    rate = np.where(present[:, INDEX["SBRAD"]], np.clip(57 - 5 * tail, 40, 57), rate)
-    rate = np.where(present[:, INDEX["STACH"]], np.clip(104 + 13 * tail, 104, 150), rate)
-    rate = np.where(present[:, INDEX["SARRH"]], np.clip(usual - 4, 58, 88), rate)
-    return np.where(
-        present[:, INDEX["AFIB"]], np.clip(88 + 12 * subjects.pulse + 18 * rng.standard_normal(len(subjects)), 48, 150), rate
-    )
-
-
-def _insert(rng: np.random.Generator, time: Floats, kind: NDArray[np.int64], seconds: float, ectopic: int) -> None:
-    """Make one to four beats of a record premature, in place; at least one of them lies wholly inside it."""
-    seen = np.flatnonzero((time > 1.1) & (time < seconds - 0.7) & (kind == CONDUCTED))
-    if not len(seen):
-        seen = np.array([int(np.argmin(np.abs(time - seconds / 2)))])
-    for beat in rng.permutation(seen)[: 1 + min(3, rng.poisson(0.12 * seconds))]:
-        if beat == 0 or (kind[max(beat - 1, 0) : beat + 2] != CONDUCTED).any():
-            continue
-        early = max(0.36, rng.uniform(0.55, 0.75) * (time[beat] - time[beat - 1]))
-        early = min(early, 0.85 * (time[beat] - time[beat - 1]))
-        new = time[beat - 1] + early
-        if ectopic == ATRIAL:  # the pause is hardly longer than a cycle
-            time[beat + 1 :] -= 0.92 * (time[beat] - new)
-        time[beat] = new
-        kind[beat] = ectopic
+        record, time, kind, look, pr, rr, p_record, p_time, p_wave, spike_record, spike_time, flutter,
+        fibrillates, breath_hz, breath_phase,
+    )  # fmt: skip
