@@ -99,7 +99,7 @@ def left_bundle_block(beats: Beats, rows: Rows, u: Floats) -> None:
     mean = np.stack([0.34 * size, 0.7 * size * down, 1.15 * size], axis=1)
     beats.vector[rows, Event.ST_EARLY] = -0.13 * mean
     beats.vector[rows, Event.ST_LATE] = -0.20 * mean
-    beats.vector[rows, Event.T] = -(0.44 + 0.18 * u[:, 3:]) * mean
+    beats.vector[rows, Event.T] = -(0.50 + 0.18 * u[:, 3:]) * mean
     beats.rise[rows, Event.T] = np.maximum(beats.rise[rows, Event.T], 68)  # ST runs into T without a step
     beats.fall[rows, Event.ST_LATE] = 55
     beats.qrs_ms[rows] = 130 + 36 * u[:, 2]

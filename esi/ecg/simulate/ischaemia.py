@@ -45,7 +45,7 @@ def _ischaemia(wall: Floats, depth_mV: float, inverted_mV: float) -> Rule:
 anteroseptal_ischaemia = _ischaemia(SEPTAL, 0.05, 0.30)
 anterior_ischaemia = _ischaemia(ANTERIOR, 0.07, 0.36)
 anterolateral_ischaemia = _ischaemia(ANTEROLATERAL, 0.13, 0.30)
-lateral_ischaemia = _ischaemia(LATERAL, 0.11, 0.27)
+lateral_ischaemia = _ischaemia(LATERAL, 0.11, 0.30)
 inferior_ischaemia = _ischaemia(INFERIOR, 0.15, 0.33)
 inferolateral_ischaemia = _ischaemia(INFEROLATERAL, 0.15, 0.24)
 

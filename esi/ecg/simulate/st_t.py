@@ -14,7 +14,7 @@ from esi.ecg.simulate.rule import ANTERIOR, INFERIOR, INFEROLATERAL, LATERAL, SE
 
 def unspecific_st(beats: Beats, rows: Rows, u: Floats) -> None:
     """ST depression below 0.1 mV, T a little lower."""
-    depth = 0.045 + 0.055 * u[:, 0]
+    depth = 0.055 + 0.05 * u[:, 0]
     way = np.stack([-1.0 * depth, -(0.3 + 0.6 * u[:, 2]) * depth, (0.6 * u[:, 3] - 0.3) * depth], axis=1)
     beats.vector[rows, Event.ST_EARLY] += 1.1 * way
     beats.vector[rows, Event.ST_LATE] += 0.8 * way
