@@ -15,6 +15,7 @@ Legend: N records, K classes, R resamples, S scores of the same records.
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -148,12 +149,12 @@ def main() -> None:
         "--cpsc", type=Path, required=True, help="folder of CPSC2018, as first published or of the Challenge"
     )
     parser.add_argument("--test-folds", type=int, nargs="+", default=[9], help="of PTB-XL")
-    parser.add_argument("--records", type=int, default=16000, help="simulated records to learn from")
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--records", type=int, default=24_000, help="simulated records to learn from")
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--size", choices=("nano", "tiny"), default="nano", help="of the supervised ConvNeXt")
     parser.add_argument("--seed", type=int, default=0, help="of records, weights, batches and resamples")
     parser.add_argument("--model", type=Path, default=Path("data/model"), help="an exported ESI, for zero-shot")
-    parser.add_argument("--only", choices=("supervised", "zero-shot"), help="leave the other out")
+    parser.add_argument("--only", choices=("supervised", "zero-shot"), help="the other stays as --out has it")
     parser.add_argument("--resamples", type=int, default=1000, help="of the subjects, for the intervals")
     parser.add_argument("--out", type=Path, default=RESULTS / "sim_to_real.json")
     arguments = parser.parse_args()
@@ -189,14 +190,31 @@ def main() -> None:
         TITLES[name]: dict(zip(tasks[name].class_names, split.labels_NK.sum(axis=0).tolist(), strict=True))
         for name, split in splits.items()
     }
-    content: dict[str, Any] = macros | {"by_class": by_class, "positives": positives}
-    content |= {f"{name.removeprefix('real-')}_records": len(split.records) for name, split in splits.items()}
-    content |= {"test_folds": arguments.test_folds, "simulated_records": arguments.records, "epochs": arguments.epochs}
-    content |= {"size": arguments.size, "seed": arguments.seed, "resamples": arguments.resamples}
-    content |= {"device": "cuda" if torch.cuda.is_available() else "cpu"}
+    asked: dict[str, Any] = {"positives": positives}
+    asked |= {f"{name.removeprefix('real-')}_records": len(split.records) for name, split in splits.items()}
+    asked |= {"test_folds": arguments.test_folds, "simulated_records": arguments.records, "epochs": arguments.epochs}
+    asked |= {"size": arguments.size, "seed": arguments.seed, "resamples": arguments.resamples}
+    asked |= {"device": "cuda" if torch.cuda.is_available() else "cpu"}
     show(macros, by_class)
+    if arguments.only:
+        earlier = other_half(arguments.out, arguments.only, asked)
+        by_class |= earlier.pop("by_class", {})
+        macros |= earlier
+    content = macros | {"by_class": by_class} | asked
     lead = [f"{title}{infix}_auroc_macro" for infix in sorted(measured) for title in TITLES.values()]
     report("sim_to_real", ", ".join(f"{key} {macros[key]:.3f}" for key in lead), content, arguments.out)
+
+
+def other_half(path: Path, only: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What `path` holds of the half that is not measured anew; nothing if that was on other records or settings."""
+    held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if any(held.get(name) != value for name, value in asked.items()):
+        return {}
+    kept = {
+        name: value for name, value in held.items() if "auroc" in name and ("zero_shot" in name) != (only == "zero-shot")
+    }
+    classes = {name: value for name, value in held["by_class"].items() if ("zero_shot" in name) != (only == "zero-shot")}
+    return kept | {"by_class": classes}
 
 
 def show(macros: Mapping[str, float], by_class: Mapping[str, Mapping[str, float]]) -> None:

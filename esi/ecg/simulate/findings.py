@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esi.ecg.simulate.conditions import CONDITIONS, HIDES, INDEX, RHYTHMS
-from esi.ecg.simulate.priors import CPSC_SECOND_CLASS, NEVER, SetName, draw_people, effects, prevalence
+from esi.ecg.simulate.priors import CPSC_SECOND_CLASS, CPSC_UNLABELLED, NEVER, SetName, draw_people, effects, prevalence
 from esi.errors import EsiError
 
 if TYPE_CHECKING:
@@ -84,7 +84,10 @@ def _frequencies(name: SetName, rare: float, asked: tuple[tuple[str, float], ...
     usual = {row: shares["ptbxl"] for row, shares in prevalence().items()}
     intercepts = np.zeros(len(ROW))
     _walk(even, (age - 60) / 10, male, intercepts, targets=usual)
-    rest = {row: rare for row, share in usual.items() if share < rare and row not in wanted and row not in chosen}
+    rest = {row: rare for row, share in usual.items() if share < rare and row not in wanted and not classes}
+    if classes:
+        beside = [number for row, number in ROW.items() if row not in chosen and row not in RHYTHMS]
+        intercepts[beside] += np.log(CPSC_UNLABELLED)
     raised = {row: share if row == "NORM" else max(share, rare) for row, share in wanted.items()}
     age, male = draw_people(rng, SAMPLE, name)
     forced, barred = _classes(rng, SAMPLE, classes)
@@ -179,7 +182,9 @@ def _classes(rng: np.random.Generator, count: int, classes: Mapping[str, float])
         return forced, barred
     weights = np.array(list(classes.values())) / sum(classes.values())
     shows = np.array([[_cpsc(row) == each or (row, each) == ("NORM", "Normal") for row in ROW] for each in classes])
-    within = np.where(shows, [prevalence()[row]["ptbxl"] for row in ROW], 0).cumsum(axis=1)
+    # Early repolarisation is as frequent in the class STE as other elevation: nobody has counted.
+    likely = [prevalence()["STE_" if row == "ERV" else row]["ptbxl"] for row in ROW]
+    within = np.where(shows, likely, 0).cumsum(axis=1)
     never = _never()
     first = np.zeros(0, np.int64)
     for turn in range(2):
