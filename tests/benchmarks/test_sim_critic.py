@@ -18,8 +18,8 @@ from tests.conftest import ROOT
 
 @pytest.fixture(scope="module")
 def drawn() -> np.ndarray:
-    """Simulated signals, int16 microvolts [240, 12, 1000]."""
-    return draw("ptbxl", 240, 0, Signal(rate=100, highpass_hz=0.5)).signals_NCT
+    """Simulated signals, int16 microvolts [480, 12, 1000]."""
+    return draw("ptbxl", 480, 0, Signal(rate=100, highpass_hz=0.5)).signals_NCT
 
 
 def test_every_feature_has_its_name(drawn: np.ndarray) -> None:
@@ -37,8 +37,8 @@ def test_every_feature_has_its_name(drawn: np.ndarray) -> None:
 
 def test_no_difference_and_a_difference(drawn: np.ndarray) -> None:
     found = sim_critic.features(drawn, "drawn")
-    real, simulated = found[:120], found[120:].copy()
-    groups = np.arange(240)
+    real, simulated = found[:240], found[240:].copy()
+    groups = np.arange(480)
     assert 0.3 < sim_critic.separation(real, simulated, groups) < 0.7
     place = sim_critic.NAMES.index("V2: T highest, mV")
     simulated[:, place] += 1.0
@@ -50,7 +50,7 @@ def test_no_difference_and_a_difference(drawn: np.ndarray) -> None:
 
 def test_each_kind_of_difference_is_listed_once(drawn: np.ndarray) -> None:
     found = sim_critic.features(drawn, "drawn")
-    listed = [row["feature"].split(": ")[-1] for row in sim_critic.differences(found[:120], found[120:], 40)]
+    listed = [row["feature"].split(": ")[-1] for row in sim_critic.differences(found[:240], found[240:], 40)]
     assert len(listed) == len(set(listed)) == 40
 
 

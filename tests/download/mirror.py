@@ -119,14 +119,15 @@ def serve(files: dict[str, bytes], **faults: Any) -> Iterator[Mirror]:
                 self.connection.shutdown(socket.SHUT_RDWR)
 
         def write(self, body: bytes, request: Request | None) -> None:
+            if request:
+                request.sent += len(body)  # first: the client may be done before this thread goes on
             try:
                 self.wfile.write(body)
                 self.wfile.flush()
             except OSError:  # the client is gone, killed as it should be
                 self.close_connection = True
-                return
-            if request:
-                request.sent += len(body)
+                if request:
+                    request.sent -= len(body)
 
         def setup(self) -> None:
             super().setup()

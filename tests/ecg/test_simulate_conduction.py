@@ -30,7 +30,7 @@ def axis(beats: NDArray[np.floating]) -> NDArray[np.floating]:
         ("CLBBB", 130, 210),
         ("IRBBB", 80, 122),
         ("ILBBB", 100, 145),
-        ("IVCD", 100, 146),
+        ("IVCD", 104, 146),
         ("WPW", 100, 170),
     ],
 )

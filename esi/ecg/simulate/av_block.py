@@ -45,6 +45,7 @@ def third_degree(rng: np.random.Generator, strip: Strip, u: Floats) -> None:
     times = times + 0.01 * cycle * rng.standard_normal(len(times))
     kind, look = (JUNCTIONAL, Look.OWN) if junctional else (ESCAPE, Look.ESCAPE)
     strip.others = [(float(time), kind, int(look)) for time in times]
+    strip.escape_s = cycle
 
 
 def pause(rng: np.random.Generator, strip: Strip, u: Floats) -> None:

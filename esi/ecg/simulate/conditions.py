@@ -30,8 +30,6 @@ RHYTHMS = ("SR", "SBRAD", "STACH", "SARRH", "AFIB", "AFLT", "SVTAC", "PSVT", "SV
 AV_BLOCKS = ("2AVB", "3AVB")
 PAUSES = ("PAUSE",)
 ECTOPY = ("PAC", "PVC", "PRC(S)", "BIGU", "TRIGU", "ABIGU", "ATRIGU")
-_MOMENTARY = (*RHYTHMS, *AV_BLOCKS, *PAUSES, *ECTOPY)
-FINDINGS = tuple(condition.name for condition in CONDITIONS if condition.name not in _MOMENTARY)
 
 # Changes of ST and T, one of which is seen: the one further to the left.
 ST_T = (

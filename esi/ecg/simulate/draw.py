@@ -57,11 +57,11 @@ def draw_records(
     """Draw one ECG of each subject at 500 Hz.
 
     Args:
-        subjects: N of them; a subject may stand there several times, once a record. present: the conditions [N, C]
-        (`findings.draw_conditions`); one rhythm each. recorder: whose noise and low-pass; a set's name stands for its
-        recorder. seconds: the length of each record [N], 10 s if absent. T is the longest; in shorter records the heart
-        still beats after the
-            end, but extra beats lie inside.
+        subjects: N of them; a subject may stand there several times, once a record.
+        present: the conditions [N, C] (`findings.draw_conditions`); one rhythm each.
+        recorder: whose noise and low-pass; a set's name stands for its recorder.
+        seconds: the length of each record [N], 10 s if absent. T is the longest; in shorter records the heart still
+            beats after the end, but extra beats lie inside.
     """
     recorder = recorder if isinstance(recorder, Recorder) else RECORDERS[recorder]
     seconds = np.full(len(subjects), SAMPLES / RATE) if seconds is None else seconds

@@ -81,21 +81,31 @@ def premature_ventricular(rng: np.random.Generator, strip: Strip, u: Floats, cou
     if not len(seen):
         seen = onsets[np.abs(onsets - strip.seconds / 2).argmin()][None]
     order = rng.permutation(seen)
+    # Where no beat is clear of the atria's extra beats, one may follow them, and be anywhere inside.
+    inside = rng.permutation(onsets[(onsets > 0) & (onsets < strip.seconds - 0.8)])
+    tries = [*np.sort(order[:count]), *order[count:], *inside]
     last = -np.inf
-    for number, planned in enumerate([*np.sort(order[:count]), *order[count:]]):
+    for number, planned in enumerate(tries):
         if number >= count and last > 0:
             return
-        onsets, kinds = strip.beats()[:2]  # an extra beat moves what a pacemaker does behind it
+        onsets = strip.beats()[0]  # an extra beat moves what a pacemaker does behind it
         beat = min(int(np.abs(onsets - planned).argmin()), len(onsets) - 2)
         onset, gap = float(onsets[beat]), float(onsets[beat + 1] - onsets[beat])
-        if onset < last + 2.2 * strip.cycle or np.isin(kinds[beat : beat + 2], (ATRIAL, VENTRICULAR)).any():
+        behind = onset + 0.02 if number >= len(order) else onset - 0.02
+        if onset < last + 2.2 * strip.cycle or _extra_between(strip, behind, onset + gap + 0.45):
             continue
         look = Look.OTHER if multiform and last > 0 and rng.random() < 0.5 else Look.PREMATURE
         between = gap > 0.95 and rng.random() < 0.2
         early = ventricular(rng, strip, onset, gap, u, look, between)
-        if not between and rng.random() < 0.1:
+        if not between and rng.random() < 0.1 and not _extra_between(strip, onset + early + 0.02, onset + early + 1.2):
             ventricular(rng, strip, onset + early, 0.75, u, look, False)
         last = onset
+
+
+def _extra_between(strip: Strip, start: float, end: float) -> bool:
+    """Whether an extra beat comes between two times: it would be lost, or run into another one."""
+    onsets, kinds = strip.beats()[:2]
+    return bool((np.isin(kinds, (ATRIAL, VENTRICULAR)) & (onsets > start) & (onsets < end)).any())
 
 
 def ventricular(
@@ -122,9 +132,7 @@ def _reset(strip: Strip, time: float) -> None:
     later = [each for each in strip.others if each[0] > time and each[1] != VENTRICULAR]
     if not later:
         return
-    own = sorted(each[0] for each in strip.others if each[1] != VENTRICULAR)
-    cycle = float(np.diff(own).min()) if len(own) > 1 else 1.0
-    wait = max(0.0, time + cycle - min(each[0] for each in later))
+    wait = max(0.0, time + strip.escape_s - min(each[0] for each in later))
     strip.others = [
         (each[0] + wait, *each[1:]) if each[0] > time and each[1] != VENTRICULAR else each for each in strip.others
     ]

@@ -17,10 +17,10 @@ def paced(rng: np.random.Generator, sinus: Strip, u: Floats, seconds: float) -> 
     """The strip of one record with a pacemaker. `u` [4] are the subject's uniform numbers: the second chooses the mode."""
     rate = float(rng.choice((60, 60, 60, 65, 70, 70, 75, 80)))
     cycle = 60 / rate
-    if u[1] < 0.50:
-        return _ventricular(rng, sinus, u, cycle, seconds)
     if u[1] < 0.88:
-        return _dual_chamber(rng, sinus, u, cycle, seconds)
+        strip = (_ventricular if u[1] < 0.50 else _dual_chamber)(rng, sinus, u, cycle, seconds)
+        strip.escape_s = cycle
+        return strip
     times = np.arange(-cycle * rng.random(), seconds + cycle, cycle)
     strip = conducted_strip(times + float(sinus.pr[0]), float(sinus.pr[0]), seconds)
     strip.spikes = [float(time) - 0.004 for time in times]

@@ -84,11 +84,11 @@ def low_t(beats: Beats, rows: Rows, u: Floats) -> None:
 
 
 def inverted_t(beats: Beats, rows: Rows, u: Floats) -> None:
-    """T inverted in lateral, anterior or inferior leads, mostly by 0.1 to 0.3 mV."""
-    depth = 0.13 + 0.24 * u[:, 0]
+    """T inverted in lateral, anterior or inferior leads, mostly by 0.1 to 0.3 mV, and lower in the others."""
     wall = np.where(u[:, 1:2] < 0.5, LATERAL, np.where(u[:, 1:2] < 0.85, ANTERIOR, INFERIOR))
     old = np.einsum("nc,nc->n", beats.vector[rows, Event.T], wall)
-    beats.vector[rows, Event.T] -= (old + depth)[:, None] * wall
+    elsewhere = beats.vector[rows, Event.T] - old[:, None] * wall
+    beats.vector[rows, Event.T] = 0.5 * elsewhere - (0.18 + 0.20 * u[:, [0]]) * wall
     beats.vector[rows[:, None], ST] -= (0.06 * u[:, [2]] * wall)[:, None, :]
 
 

@@ -55,6 +55,7 @@ class Strip:
     look: Ints  # [A] Look of that beat
     others: list[tuple[float, int, int]] = field(default_factory=list)  # onset of QRS, kind, Look
     spikes: list[float] = field(default_factory=list)  # of a pacemaker
+    escape_s: float = 1.0  # how long a pacemaker or an escape rhythm waits behind a beat
     fibrillates: bool = False
 
     @property
