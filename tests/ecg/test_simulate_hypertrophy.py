@@ -74,6 +74,14 @@ def test_left_atrium() -> None:
     assert np.median(terminal) < 2 * np.median(p_wave("SR", "V1").min(axis=1))
 
 
+def test_p_waves_are_tallest_in_ii_and_low_in_the_chest_leads() -> None:
+    """Medians of PTB-XL's normal ECGs: I 0.08, II 0.13, V2-V6 0.06-0.07 mV, at 100 Hz and with noise."""
+    heights = {lead: np.median(p_wave("SR", lead).max(axis=1)) for lead in ("I", "II", "V2", "V3", "V4", "V5", "V6")}
+    assert 0.06 < heights.pop("I") < 0.12
+    assert 0.11 < heights.pop("II") < 0.20
+    assert all(0.04 < height < 0.11 for height in heights.values())
+
+
 def test_right_atrium() -> None:
     high = p_wave("RAO/RAE", "II", severity=0.95).max(axis=1)
     assert share(high >= 0.22) > 0.8

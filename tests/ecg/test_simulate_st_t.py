@@ -18,8 +18,8 @@ def in_two(values: list[NDArray[np.floating]]) -> NDArray[np.floating]:
     return np.sort(values, axis=0)[1]
 
 
-def st(name: str, lead: str, severity: float | None = None) -> NDArray[np.floating]:
-    drawn = s.draw(name, severity=severity)
+def st(name: str, lead: str, severity: float | None = None, count: int = 40) -> NDArray[np.floating]:
+    drawn = s.draw(name, count=count, severity=severity)
     pairs = zip(s.median_beats(drawn), drawn.truth, strict=True)
     return np.array([s.j_mV(beat[s.lead(lead)], truth.qrs_ms) for beat, truth in pairs])
 
@@ -75,7 +75,7 @@ def test_strain_is_lateral() -> None:
 
 
 def test_st_depression_and_elevation() -> None:
-    lowest = np.min([st("STD_", lead) for lead in ("V3", "V5", "V6", "II")], axis=0)
+    lowest = np.min([st("STD_", lead, count=120) for lead in ("V3", "V5", "V6", "II")], axis=0)
     assert share(lowest <= -0.05) >= 0.95
     assert share((st("STE_", "V2") >= 0.2) | (st("STE_", "aVF") >= 0.1) | (st("STE_", "V6") >= 0.1)) > 0.95
     assert share(np.abs(st("SR", "V5")) < 0.15) > 0.95
@@ -83,7 +83,7 @@ def test_st_depression_and_elevation() -> None:
 
 
 def test_unspecific_st_is_slight() -> None:
-    slight = st("NST_", "V5")
+    slight = st("NST_", "V5", count=160)
     assert share((slight < 0.03) & (slight > -0.12)) > 0.9
     assert np.median(slight) < np.median(st("SR", "V5")) - 0.03
 
@@ -103,9 +103,9 @@ def test_low_t(name: str) -> None:
 
 
 def test_low_t_is_a_tenth_of_r() -> None:
-    beats = s.median_beats(s.draw("LOWT"))
+    beats = s.median_beats(s.draw("LOWT", count=160))
     r = beats[:, s.lead("V5"), s.BEFORE : s.BEFORE + 50].max(axis=1)
-    assert share(np.abs(t("LOWT", "V5")) < 0.12 * r) > 0.8
+    assert share(np.abs(t("LOWT", "V5", count=160)) < 0.12 * r) > 0.8
 
 
 def test_inverted_t_stands_in_some_leads() -> None:

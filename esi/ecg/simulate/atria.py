@@ -24,13 +24,13 @@ def left_atrium(beats: Beats, rows: Rows, u: Floats) -> None:
     """P 120 ms or longer, notched, with a deep terminal part in V1."""
     beats.p_gap_ms[rows] = 50 + 22 * u[:, 0]
     beats.vector[rows, Event.P_LEFT] *= (1.2 + 0.4 * u[:, 1])[:, None]
-    beats.vector[rows, Event.P_LEFT, Z] = 0.07 + 0.09 * u[:, 2]
+    beats.vector[rows, Event.P_LEFT, Z] = 0.09 + 0.11 * u[:, 2]
     beats.pr_ms[rows] = np.maximum(beats.pr_ms[rows], 165)
 
 
 def right_atrium(beats: Beats, rows: Rows, u: Floats) -> None:
     """P peaked and tall: towards 0.25 mV in II, initially tall in V1."""
-    height = 0.13 + 0.15 * u[:, 0]
+    height = 0.15 + 0.17 * u[:, 0]
     beats.vector[rows, Event.P_RIGHT] = np.stack([0.02 - 0.02 * u[:, 1], height, -0.05 - 0.09 * u[:, 2]], axis=1)
     beats.vector[rows, Event.P_LEFT] *= 0.9
     beats.p_gap_ms[rows] = 24 + 6 * u[:, 3]

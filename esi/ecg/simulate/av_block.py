@@ -50,7 +50,8 @@ def third_degree(rng: np.random.Generator, strip: Strip, u: Floats) -> None:
 
 def pause(rng: np.random.Generator, strip: Strip, u: Floats) -> None:
     """The sinus node stops once for 2 to 3.5 s, or an exit block leaves out one cycle; the AV junction may step in."""
-    seen = strip.seen(start=0.8, end=min(3.0, 0.4 * strip.seconds))
+    longest = max(2.0 + 1.5 * u[0], 2.2 * strip.cycle)
+    seen = strip.seen(start=0.8, end=min(longest + 0.5, 0.65 * strip.seconds))
     after = int(rng.choice(seen)) if len(seen) else max(1, int(np.argmin(np.abs(strip.p - strip.seconds / 3))))
     cycle = float(strip.p[after + 1] - strip.p[after])
     exit_block = u[1] < 0.4 and cycle > 0.85

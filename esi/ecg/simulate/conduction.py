@@ -24,7 +24,7 @@ def left_anterior_block(beats: Beats, rows: Rows, u: Floats) -> None:
     beats.vector[rows, Event.POSTERIOR, X] -= 0.30 * u[:, 1]
     beats.vector[rows, Event.BASAL, X] -= 0.25 * u[:, 1]
     beats.vector[rows, Event.BASAL, Y] = -0.26
-    beats.axis_deg[rows] = (-86, -52)
+    beats.axis_deg[rows] = (-86, -58)
     beats.time[rows, Event.MAIN] += 4
     beats.qrs_ms[rows] = np.minimum(beats.qrs_ms[rows] + 8, 118)
 
@@ -40,7 +40,7 @@ def left_posterior_block(beats: Beats, rows: Rows, u: Floats) -> None:
     beats.vector[rows, Event.POSTERIOR, X] = -0.5 * right
     beats.vector[rows, Event.POSTERIOR, Y] = np.abs(beats.vector[rows, Event.POSTERIOR, Y]) + 0.2
     beats.vector[rows, Event.BASAL, X] = -0.3
-    beats.axis_deg[rows] = (94, 150)
+    beats.axis_deg[rows] = (98, 150)
     beats.time[rows, Event.MAIN] += 3
     beats.qrs_ms[rows] = np.minimum(beats.qrs_ms[rows] + 6, 118)
 

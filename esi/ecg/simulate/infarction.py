@@ -101,7 +101,7 @@ def repolarisation(beats: Beats, rows: Rows, wall: Wall, extent: Floats, u: Floa
     beats.fall[rows[acute], Event.ST_LATE] = 55  # one dome with T
     beats.rise[rows[acute], Event.T] = np.maximum(beats.rise[rows[acute], Event.T], 60)
     kept = np.where(acute, 1.0, np.where(recent, 1 - extent, 1 - wall.t_lost * (0.5 + 0.8 * u[:, 3]) * extent))
-    size = np.where(acute, 0.14 * extent, np.where(recent, -0.37 * extent, -0.06 * wall.t_lost * u[:, 3] * extent))
+    size = np.where(acute, 0.14 * extent, np.where(recent, -0.41 * extent, -0.06 * wall.t_lost * u[:, 3] * extent))
     turn_t(beats, rows, wall.direction, kept, size)
     # T of the left ventricle is low whatever the wall; in V1 and V2 it stays.
     upright = beats.vector[rows, Event.T, X] > 0

@@ -19,6 +19,7 @@ from esi.ecg.simulate.rule import (
     SEPTAL,
     Rule,
     add,
+    towards,
     turn_t,
 )
 
@@ -31,7 +32,7 @@ def _ischaemia(wall: Floats, depth_mV: float, inverted_mV: float) -> Rule:
         depth = 0.03 + depth_mV * severity * (0.4 + 0.6 * u[:, 2])
         # Sloping down into T, or horizontal.
         add(beats, rows, [Event.ST_EARLY], wall, -depth * (0.35 + 0.65 * u[:, 3]))
-        add(beats, rows, [Event.ST_LATE], wall, -depth - 0.3 * np.maximum(beats.vector[rows, Event.ST_LATE] @ wall, 0))
+        add(beats, rows, [Event.ST_LATE], wall, -depth - 0.3 * np.maximum(towards(beats, rows, Event.ST_LATE, wall), 0))
         turn_t(beats, rows, wall, 0.25 - 0.25 * severity, -(0.02 + (inverted_mV - 0.02) * severity**1.3))
         # Some T waves come up again at their end.
         add(beats, rows, [Event.T_END], wall, 0.10 * (u[:, 1] > 0.7) * severity)
@@ -46,8 +47,8 @@ anteroseptal_ischaemia = _ischaemia(SEPTAL, 0.05, 0.30)
 anterior_ischaemia = _ischaemia(ANTERIOR, 0.07, 0.36)
 anterolateral_ischaemia = _ischaemia(ANTEROLATERAL, 0.13, 0.30)
 lateral_ischaemia = _ischaemia(LATERAL, 0.11, 0.30)
-inferior_ischaemia = _ischaemia(INFERIOR, 0.15, 0.33)
-inferolateral_ischaemia = _ischaemia(INFEROLATERAL, 0.15, 0.24)
+inferior_ischaemia = _ischaemia(0.97 * INFERIOR + 0.24 * LATERAL, 0.15, 0.36)  # T is lower in V5 and V6 as well
+inferolateral_ischaemia = _ischaemia(INFEROLATERAL, 0.15, 0.30)
 
 
 def _injury(*walls: Floats) -> Rule:
@@ -56,8 +57,8 @@ def _injury(*walls: Floats) -> Rule:
 
     def rule(beats: Beats, rows: Rows, u: Floats) -> None:
         depth = 0.08 + 0.14 * u[:, 0] * (0.4 + 0.6 * u[:, 2])
-        add(beats, rows, [Event.ST_EARLY], wall, -0.7 * depth)
-        add(beats, rows, [Event.ST_LATE], wall, -depth)
+        for event, share in ((Event.ST_EARLY, 0.7), (Event.ST_LATE, 1.0)):
+            add(beats, rows, [event], wall, -share * depth - np.maximum(towards(beats, rows, event, wall), 0))
         turn_t(beats, rows, wall, 0.1 - 0.1 * u[:, 0], -(0.08 + 0.40 * u[:, 0] ** 1.5))
         beats.vector[rows, Event.T, X] *= 1 - 0.5 * u[:, 3]
 
@@ -89,4 +90,4 @@ def diffuse_ischaemia(beats: Beats, rows: Rows, u: Floats) -> None:
     beats.vector[rows, Event.T, Z] *= 1 - 0.5 * u[:, 3]
     way = np.stack([-depth, -(0.2 + 0.5 * u[:, 2]) * depth, -0.3 * depth], axis=1)
     beats.vector[rows[:, None], ST] += way[:, None, :]
-    beats.vector[rows, Event.T, X] -= 0.14 * u[:, 0]
+    beats.vector[rows, Event.T, X] -= 0.32 * u[:, 0]

@@ -59,7 +59,7 @@ def _normal_variants(beats: Beats, subjects: Subjects) -> None:
     fall = beats.fall[:, Event.T].copy()
     beats.fall[:, Event.T] *= 1.15 - 0.3 * v[:, 6]
     beats.time[:, Event.T] -= 2.2 * (beats.fall[:, Event.T] - fall)  # T ends where it did
-    beats.vector[:, Event.U] = np.maximum(v[:, [7]] - 0.7, 0) * np.array([0.03, 0.01, -0.05])
+    beats.vector[:, Event.U] = (0.4 + 1.2 * v[:, [7]]) * np.array([0.006, 0.004, -0.026])
 
 
 # In the order in which they act on the dipole: what an infarct took away is what a block then delays.

@@ -45,8 +45,8 @@ def dipole(
     samples: int,
     smoothing_ms: float,
 ) -> Floats32:
-    """The dipole [N, 3, T] in mV of all beats, P waves and pacemaker spikes of a batch, through the recorder's low-pass."""
-    canvas = _Canvas(len(own), samples, smoothing_ms)
+    """The dipoles [N, 6, T] in mV of a batch, through the recorder's low-pass: the ventricles' (and spikes), the atria's."""
+    canvas, atria = (_Canvas(len(own), samples, smoothing_ms) for _ in range(2))
     rows = pool.rows(rhythm.record, rhythm.look)
     beats = Beats(*(getattr(pool.beats, each.name)[rows] for each in fields(Beats)))
     beat.place_repolarisation(beats, qt_ms(beats.qtc_ms, beats.qrs_ms, rhythm.rr))
@@ -61,14 +61,14 @@ def dipole(
     vector *= _variation(rng, rhythm, record, rhythm.p_time)
     centre = rhythm.p_time * 1000 + 2.2 * own.rise[record, Event.P_RIGHT]
     for number, event in enumerate(P):
-        canvas.add(record, centre + number * gap, own.rise[record, event], own.fall[record, event], vector[:, number])
+        atria.add(record, centre + number * gap, own.rise[record, event], own.fall[record, event], vector[:, number])
     width = np.full(len(record), ATRIAL_REPOLARISATION_MS)
-    canvas.add(record, rhythm.p_time * 1000 + 160, width, width, -ATRIAL_REPOLARISATION * vector.sum(axis=1))
+    atria.add(record, rhythm.p_time * 1000 + 160, width, width, -ATRIAL_REPOLARISATION * vector.sum(axis=1))
 
     record = rhythm.spike_record
     width = np.full(len(record), SPIKE_MS)
     canvas.add(record, rhythm.spike_time * 1000, width, width, _spikes(rng, subjects)[record] * smoothing_ms / SPIKE_MS)
-    return canvas.dipole()
+    return np.concatenate([canvas.dipole(), atria.dipole()], axis=1)
 
 
 def p_ms(own: Beats, record: Ints, gap: Floats) -> Floats:

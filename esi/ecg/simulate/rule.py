@@ -27,6 +27,7 @@ SEPTAL = _unit(0.05, 0.05, -1.0)  # V1-V3
 ANTERIOR = _unit(0.50, 0.08, -0.85)  # V2-V5
 ANTEROLATERAL = _unit(0.90, -0.02, -0.42)  # V3-V6, I, aVL
 INFEROLATERAL = _unit(0.75, 0.65, 0.08)
+APICAL = _unit(0.85, 0.25, 0.35)  # V5, V6, I, II; its mirror image in V1 and V2
 POSTERIOR = _unit(0.10, 0.10, 1.0)  # its mirror image is seen in V1-V3
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from esi.ecg.simulate.beat import ST, Beats, Event, Floats, P, Rows, X, Y, Z
-from esi.ecg.simulate.rule import ANTERIOR, INFERIOR, INFEROLATERAL, LATERAL, SEPTAL, add, turn_t
+from esi.ecg.simulate.rule import ANTERIOR, APICAL, INFERIOR, INFEROLATERAL, LATERAL, SEPTAL, add, turn_t
 
 
 def unspecific_st(beats: Beats, rows: Rows, u: Floats) -> None:
     """ST depression below 0.1 mV, T a little lower."""
-    depth = 0.055 + 0.05 * u[:, 0]
+    depth = 0.045 + 0.04 * u[:, 0]
     way = np.stack([-1.0 * depth, -(0.3 + 0.6 * u[:, 2]) * depth, (0.6 * u[:, 3] - 0.3) * depth], axis=1)
     beats.vector[rows, Event.ST_EARLY] += 1.1 * way
     beats.vector[rows, Event.ST_LATE] += 0.8 * way
@@ -23,12 +23,13 @@ def unspecific_st(beats: Beats, rows: Rows, u: Floats) -> None:
 
 
 def st_depression(beats: Beats, rows: Rows, u: Floats) -> None:
-    """ST depressed in lateral, inferolateral or anterior leads, sloping up, level or down."""
-    depth = 0.10 + 0.12 * u[:, 0]
-    wall = np.where(u[:, 1:2] < 0.5, LATERAL, np.where(u[:, 1:2] < 0.8, INFEROLATERAL, ANTERIOR))
+    """ST depressed in V5, V6 and I as a rule (PTB-XL), in inferior or anterior leads too; sloping up, level or down."""
+    depth = 0.10 + 0.10 * u[:, 0]
+    wall = np.where(u[:, 1:2] < 0.6, APICAL, np.where(u[:, 1:2] < 0.85, INFEROLATERAL, ANTERIOR))
     slope = 0.6 + 0.7 * u[:, 2]
-    beats.vector[rows, Event.ST_EARLY] -= (depth * (1.9 - slope))[:, None] * wall
-    beats.vector[rows, Event.ST_LATE] -= (depth * slope)[:, None] * wall
+    for event, size in ((Event.ST_EARLY, depth * (1.9 - slope)), (Event.ST_LATE, depth * slope)):
+        old = np.einsum("nc,nc->n", beats.vector[rows, event], wall)
+        beats.vector[rows, event] -= (np.maximum(old, 0) + size)[:, None] * wall
     beats.vector[rows, Event.T, X] *= 0.7 - 0.9 * u[:, 3]
     beats.vector[rows, Event.T, Y] *= 0.9 - 0.6 * u[:, 3]
 
@@ -77,7 +78,7 @@ def unspecific_t(beats: Beats, rows: Rows, u: Floats) -> None:
 
 def low_t(beats: Beats, rows: Rows, u: Floats) -> None:
     """T below a tenth of R, or nearly so, in every lead."""
-    beats.vector[rows, Event.T] *= (0.24 - 0.18 * u[:, 0])[:, None]
+    beats.vector[rows, Event.T] *= (0.22 - 0.17 * u[:, 0])[:, None]
     beats.vector[rows, Event.T, Z] *= 1 + 2 * u[:, 1]
     beats.vector[rows[:, None], ST] *= 0.4
     add(beats, rows, ST, LATERAL, -0.04 * u[:, 2])
