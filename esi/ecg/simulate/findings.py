@@ -45,7 +45,8 @@ def frequencies(name: SetName, rare: float = RARE, asked: Mapping[str, float] | 
     """The frequencies of one set.
 
     Args:
-        rare: no condition is rarer than this share of the records, so that a small cohort holds some of each.
+        rare: no condition is rarer than this share of the records, so that a small cohort holds some of each; of "icbeb",
+            whose records are chosen by class, nothing is raised.
         asked: shares of records that replace those of `tables/prevalence.csv`, by condition (or "NORM"); `rare` does not
             touch them. For "icbeb" the nine classes are weights, each under the condition that names it there.
 

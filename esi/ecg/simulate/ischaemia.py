@@ -19,6 +19,7 @@ from esi.ecg.simulate.rule import (
     SEPTAL,
     Rule,
     add,
+    depress,
     towards,
     turn_t,
 )
@@ -57,8 +58,8 @@ def _injury(*walls: Floats) -> Rule:
 
     def rule(beats: Beats, rows: Rows, u: Floats) -> None:
         depth = 0.08 + 0.14 * u[:, 0] * (0.4 + 0.6 * u[:, 2])
-        for event, share in ((Event.ST_EARLY, 0.7), (Event.ST_LATE, 1.0)):
-            add(beats, rows, [event], wall, -share * depth - np.maximum(towards(beats, rows, event, wall), 0))
+        depress(beats, rows, Event.ST_EARLY, wall, 0.7 * depth)
+        depress(beats, rows, Event.ST_LATE, wall, depth)
         turn_t(beats, rows, wall, 0.1 - 0.1 * u[:, 0], -(0.08 + 0.40 * u[:, 0] ** 1.5))
         beats.vector[rows, Event.T, X] *= 1 - 0.5 * u[:, 3]
 

@@ -46,7 +46,7 @@ def dipole(
     smoothing_ms: float,
 ) -> Floats32:
     """The dipoles [N, 6, T] in mV of a batch, through the recorder's low-pass: the ventricles' (and spikes), the atria's."""
-    canvas, atria = (_Canvas(len(own), samples, smoothing_ms) for _ in range(2))
+    ventricles, atria = (_Canvas(len(own), samples, smoothing_ms) for _ in range(2))
     rows = pool.rows(rhythm.record, rhythm.look)
     beats = Beats(*(getattr(pool.beats, each.name)[rows] for each in fields(Beats)))
     beat.place_repolarisation(beats, qt_ms(beats.qtc_ms, beats.qrs_ms, rhythm.rr))
@@ -54,7 +54,7 @@ def dipole(
     for event in Event:
         if event not in P:
             centre = rhythm.time * 1000 + beats.time[:, event]
-            canvas.add(rhythm.record, centre, beats.rise[:, event], beats.fall[:, event], beats.vector[:, event])
+            ventricles.add(rhythm.record, centre, beats.rise[:, event], beats.fall[:, event], beats.vector[:, event])
 
     record = rhythm.p_record
     vector, gap = p_waves(own, subjects, record, rhythm.p_wave)
@@ -67,8 +67,8 @@ def dipole(
 
     record = rhythm.spike_record
     width = np.full(len(record), SPIKE_MS)
-    canvas.add(record, rhythm.spike_time * 1000, width, width, _spikes(rng, subjects)[record] * smoothing_ms / SPIKE_MS)
-    return np.concatenate([canvas.dipole(), atria.dipole()], axis=1)
+    ventricles.add(record, rhythm.spike_time * 1000, width, width, _spikes(rng, subjects)[record] * smoothing_ms / SPIKE_MS)
+    return np.concatenate([ventricles.dipole(), atria.dipole()], axis=1)
 
 
 def p_ms(own: Beats, record: Ints, gap: Floats) -> Floats:

@@ -32,13 +32,18 @@ POSTERIOR = _unit(0.10, 0.10, 1.0)  # its mirror image is seen in V1-V3
 
 
 def towards(beats: Beats, rows: Rows, event: Event, wall: Floats) -> Floats:
-    """How much of an event points to a wall ([rows], mV)."""
-    return beats.vector[rows, event] @ wall
+    """How much of an event points to a wall ([rows], mV): to one [3], or to each row's own [rows, 3]."""
+    return np.asarray((beats.vector[rows, event] * wall).sum(axis=1))
 
 
 def add(beats: Beats, rows: Rows, events: list[Event], wall: Floats, size: Floats) -> None:
     """Let events point to a wall by `size` [rows] mV more."""
     beats.vector[rows[:, None], events] += (size[:, None] * wall)[:, None, :]
+
+
+def depress(beats: Beats, rows: Rows, event: Event, wall: Floats, size: Floats) -> None:
+    """Let an event point away from a wall by `size` [rows] mV or more; nothing of what pointed there is left."""
+    add(beats, rows, [event], wall, -size - np.maximum(towards(beats, rows, event, wall), 0))
 
 
 def turn_t(beats: Beats, rows: Rows, wall: Floats, kept: Floats, size: Floats) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from esi.ecg.simulate.beat import ST, Beats, Event, Floats, P, Rows, X, Y, Z
-from esi.ecg.simulate.rule import ANTERIOR, APICAL, INFERIOR, INFEROLATERAL, LATERAL, SEPTAL, add, turn_t
+from esi.ecg.simulate.rule import ANTERIOR, APICAL, INFERIOR, INFEROLATERAL, LATERAL, SEPTAL, add, depress, towards, turn_t
 
 
 def unspecific_st(beats: Beats, rows: Rows, u: Floats) -> None:
@@ -27,9 +27,8 @@ def st_depression(beats: Beats, rows: Rows, u: Floats) -> None:
     depth = 0.10 + 0.10 * u[:, 0]
     wall = np.where(u[:, 1:2] < 0.6, APICAL, np.where(u[:, 1:2] < 0.85, INFEROLATERAL, ANTERIOR))
     slope = 0.6 + 0.7 * u[:, 2]
-    for event, size in ((Event.ST_EARLY, depth * (1.9 - slope)), (Event.ST_LATE, depth * slope)):
-        old = np.einsum("nc,nc->n", beats.vector[rows, event], wall)
-        beats.vector[rows, event] -= (np.maximum(old, 0) + size)[:, None] * wall
+    depress(beats, rows, Event.ST_EARLY, wall, depth * (1.9 - slope))
+    depress(beats, rows, Event.ST_LATE, wall, depth * slope)
     beats.vector[rows, Event.T, X] *= 0.7 - 0.9 * u[:, 3]
     beats.vector[rows, Event.T, Y] *= 0.9 - 0.6 * u[:, 3]
 
@@ -71,8 +70,7 @@ def undiagnostic_t(beats: Beats, rows: Rows, u: Floats) -> None:
 def unspecific_t(beats: Beats, rows: Rows, u: Floats) -> None:
     """T lower in some leads than QRS lets expect."""
     wall = np.where(u[:, 1:2] < 0.5, LATERAL, np.where(u[:, 1:2] < 0.75, INFERIOR, ANTERIOR))
-    old = np.einsum("nc,nc->n", beats.vector[rows, Event.T], wall)
-    beats.vector[rows, Event.T] -= ((0.35 + 0.45 * u[:, 0]) * old)[:, None] * wall
+    turn_t(beats, rows, wall, 0.65 - 0.45 * u[:, 0], np.zeros(len(rows)))
     beats.vector[rows, Event.T] *= (0.9 - 0.3 * u[:, 2])[:, None]
 
 
@@ -87,7 +85,7 @@ def low_t(beats: Beats, rows: Rows, u: Floats) -> None:
 def inverted_t(beats: Beats, rows: Rows, u: Floats) -> None:
     """T inverted in lateral, anterior or inferior leads, mostly by 0.1 to 0.3 mV, and lower in the others."""
     wall = np.where(u[:, 1:2] < 0.5, LATERAL, np.where(u[:, 1:2] < 0.85, ANTERIOR, INFERIOR))
-    old = np.einsum("nc,nc->n", beats.vector[rows, Event.T], wall)
+    old = towards(beats, rows, Event.T, wall)
     elsewhere = beats.vector[rows, Event.T] - old[:, None] * wall
     beats.vector[rows, Event.T] = 0.5 * elsewhere - (0.18 + 0.20 * u[:, [0]]) * wall
     beats.vector[rows[:, None], ST] -= (0.06 * u[:, [2]] * wall)[:, None, :]
@@ -96,8 +94,7 @@ def inverted_t(beats: Beats, rows: Rows, u: Floats) -> None:
 def diphasic_t(beats: Beats, rows: Rows, u: Floats) -> None:
     """T diphasic or low in V2-V5, or inverted in III: abnormal, but little so."""
     wall = np.where(u[:, 1:2] < 0.6, ANTERIOR, INFEROLATERAL)
-    old = np.einsum("nc,nc->n", beats.vector[rows, Event.T], wall)
-    beats.vector[rows, Event.T] -= ((0.45 + 0.3 * u[:, 0]) * old)[:, None] * wall
+    turn_t(beats, rows, wall, 0.55 - 0.3 * u[:, 0], np.zeros(len(rows)))
     beats.vector[rows, Event.T_END] -= (0.06 + 0.16 * u[:, [0]]) * wall
 
 
