@@ -22,6 +22,7 @@ from esi.settings.data import Quality
 
 FLAT_UV = 5  # a lead whose range stays below this over the record holds no heart
 WINDOW_S = SAMPLES / RATE
+PADDING_S = 0.25  # all leads exactly constant up to the end for so long: padding (PTB-XL's own 500 Hz files: up to 0.118 s)
 RATES = (50.0, 100_000.0)  # Hz: below there is no QRS, above the resampling ratio is not to be had to five digits
 _INT16 = np.iinfo(np.int16)
 
@@ -33,7 +34,7 @@ class StandardEcg:
     microvolts: np.ndarray  # [12, 5000] int16, leads in the order of `LEADS`
     window: int  # which ten seconds of the record, from 0
     source_rate: float  # Hz
-    source_seconds: float  # of the whole record
+    source_seconds: float  # of the whole record, without padding at its ends
     valid_samples: int  # the rest is padding
     flat_leads: int
     nonfinite: float  # share of samples that were invalid and are interpolated
@@ -45,6 +46,8 @@ def windows(
     signal_CT: np.ndarray | Format16, names: list[str], rate: float, every: bool, limits: Quality
 ) -> Iterator[StandardEcg | RecordError]:
     """The record's ten-second windows in standard form, one at a time, each or its reason why not.
+
+    Padding at the record's head or tail (CODE-15% has up to 1.6 s of zeros at either) is no part of any window.
 
     Args:
         signal_CT: millivolts [channels, T]; NaN where a sample is invalid.
@@ -62,18 +65,45 @@ def windows(
         raise RecordError("leads", str(error)) from None
     if not RATES[0] <= rate <= RATES[1]:
         raise RecordError("rate", f"is sampled at {rate:g} Hz; an ECG takes from {RATES[0]:g} to {RATES[1]:g}")
-    seconds = signal_CT.shape[1] / rate
+    first, end = _without_padding(signal_CT, order, rate)
+    seconds = (end - first) / rate
     if seconds < limits.min_seconds:
-        raise RecordError("too short", f"lasts {seconds:.2f} s; at least {limits.min_seconds:g} s are needed")
+        padding = "" if end - first == signal_CT.shape[1] else " without its padding"
+        raise RecordError("too short", f"lasts {seconds:.2f} s{padding}; at least {limits.min_seconds:g} s are needed")
     for window in itertools.count():
         start = window * WINDOW_S
         if window and not (every and seconds - start >= limits.min_seconds):
             return
-        part_CT = signal_CT[:, round(start * rate) : round((start + WINDOW_S) * rate)][order]
+        stop = min(first + round((start + WINDOW_S) * rate), end)
+        part_CT = signal_CT[:, first + round(start * rate) : stop][order]
         try:
             yield _standardise(part_CT, window, rate, seconds, limits)
         except RecordError as error:
             yield error
+
+
+def _without_padding(signal_CT: np.ndarray | Format16, order: list[int], rate: float) -> tuple[int, int]:
+    """Where the record begins and ends without padding; all of it where nothing ever changes, which is a flat record."""
+    samples = signal_CT.shape[1]
+    head, tail = _still(signal_CT, order, from_end=False), _still(signal_CT, order, from_end=True)
+    if head == samples:
+        return 0, samples
+    shortest = PADDING_S * rate
+    return head if head >= shortest else 0, samples - (tail if tail >= shortest else 0)
+
+
+def _still(signal_CT: np.ndarray | Format16, order: list[int], from_end: bool) -> int:
+    """How many samples at one end all leads keep their value; an invalid sample counts as a change."""
+    samples, looked_at = signal_CT.shape[1], 8  # nearly always enough; the whole of a long record is never looked at in vain
+    while True:
+        looked_at = min(looked_at, samples)
+        part_CT = signal_CT[:, samples - looked_at :] if from_end else signal_CT[:, :looked_at]
+        changes = np.flatnonzero((part_CT[order, 1:] != part_CT[order, :-1]).any(axis=0))
+        if len(changes):
+            return looked_at - 1 - int(changes[-1]) if from_end else int(changes[0]) + 1
+        if looked_at == samples:
+            return samples
+        looked_at *= 8
 
 
 def _standardise(signal_CT: np.ndarray, window: int, rate: float, seconds: float, limits: Quality) -> StandardEcg:

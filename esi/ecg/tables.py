@@ -28,7 +28,7 @@ SCHEMA = pa.schema(
         ("likelihoods", pa.list_(pa.float32())),  # per cent, one a code; empty where the release gives none
         ("statements", pa.list_(pa.string())),  # as the release words them
         ("source_rate", pa.float32()),  # Hz, of the file
-        ("source_seconds", pa.float32()),  # of the whole record, however much of it this row holds
+        ("source_seconds", pa.float32()),  # of the whole record without padding, however much of it this row holds
         ("window", pa.int16()),  # which ten seconds of the record, from 0
         ("valid_samples", pa.int32()),  # the rest is padding
         ("flat_leads", pa.int8()),

@@ -163,3 +163,57 @@ def test_the_two_copies_of_a_real_record_agree(real: Path) -> None:
     both = [standardise(*read_signals(path)).microvolts[:, 250:4750].astype(float) for path in (header, low)]
     correlations = [np.corrcoef(a, b)[0, 1] for a, b in zip(*both, strict=True)]
     assert min(correlations) > 0.95
+
+
+@pytest.mark.parametrize("fill", [0.0, 0.25])
+@pytest.mark.parametrize(("head", "tail"), [(581, 581), (0, 1162), (1162, 0), (130, 100)])
+def test_padding_in_the_file_is_no_signal(head: int, tail: int, fill: float) -> None:
+    """As CODE-15% has it: 2,934 samples at 400 Hz in the middle of 4,096; by zeros, or by another constant."""
+    signal = sine(400, 2934 / 400) + np.arange(1, 13)[:, None]
+    signal += np.random.default_rng(0).normal(size=signal.shape) / 50
+    padded = np.pad(signal, ((0, 0), (head, tail)), constant_values=fill)
+    bare, ecg = standardise(signal, list(LEADS), 400), standardise(padded, list(LEADS), 400)
+    assert ecg.valid_samples == bare.valid_samples == 3668
+    np.testing.assert_array_equal(ecg.microvolts, bare.microvolts)
+    assert ecg.source_seconds == 2934 / 400
+    assert ecg.noise == bare.noise
+
+
+@pytest.mark.parametrize("seconds", [10, 17])
+def test_padding_is_no_part_of_any_window(seconds: int) -> None:
+    signal = sine(500, seconds, 5.13) + 0.1  # not 0 where it begins, or that sample would go with the padding
+    padded = np.pad(signal, ((0, 0), (700, 9000)))
+    expected, found = (list(windows(each, list(LEADS), 500, True, LIMITS)) for each in (signal, padded))
+    assert len(found) == len(expected) == (1 if seconds == 10 else 2)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert isinstance(ours, StandardEcg)
+        assert isinstance(theirs, StandardEcg)
+        np.testing.assert_array_equal(ours.microvolts, theirs.microvolts)
+
+
+def test_what_is_flat_and_no_padding_stays() -> None:
+    noise = np.random.default_rng(0).normal(size=(12, 5000))
+    one_lead_moves = noise.copy()
+    one_lead_moves[1:, -2000:] = 0.0  # electrodes off, while lead I goes on
+    within = noise.copy()
+    within[:, 2000:3000] = 0.0  # no end of the record
+    short = noise.copy()
+    short[:, -59:] = short[:, -59:-58]  # as PTB-XL's files at 500 Hz end
+    invalid = noise.copy()
+    invalid[:, -130:] = np.nan
+    for signal in (one_lead_moves, within, short, invalid):
+        assert standardise(signal, list(LEADS), 500).valid_samples == 5000
+    with pytest.raises(RecordError, match="12 of 12 leads are flat"):
+        standardise(np.ones((12, 5000)), list(LEADS), 500)
+    with pytest.raises(RecordError, match=r"lasts 1.00 s without its padding; at least 2 s are needed"):
+        standardise(np.pad(noise[:, :500], ((0, 0), (0, 4500))), list(LEADS), 500)
+
+
+def test_no_real_record_loses_a_sample(real: Path) -> None:
+    """PTB-XL's 260 files at 500 Hz hold their last value for up to 0.118 s; every tenth, and 25 of the Challenge's."""
+    paths = sorted(real.glob("ptb-xl/records500/**/*.hea"))[::10] + sorted(real.glob("cinc2021/*/*.hea"))[::10]
+    for path in paths:
+        signal_CT, names, rate = read_signals(path)
+        (ecg,) = windows(signal_CT, names, rate, False, LIMITS)
+        assert isinstance(ecg, StandardEcg), path
+        assert ecg.source_seconds == signal_CT.shape[1] / rate, path
