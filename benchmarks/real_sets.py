@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import esi.ecg
+from esi.closure import code_hash
 from esi.ecg.ingest import ingest
 from esi.errors import EsiError
 from esi.evaluate.ecg_set import EcgSet
 from esi.evaluate.tasks import Task, read_task
-from esi.files import cache_folder, content_hash, files_hash, json_hash, replacing_folder
+from esi.files import cache_folder, content_hash, json_hash, replacing_folder
 from esi.params import Params
 from esi.settings.data import ChallengeRelease, Cpsc2018Release, Folds, Ingest, PtbxlRelease, Signal
 
@@ -79,10 +79,8 @@ def task_of(dataset: str, settings: Params) -> Task:
 def _ingested(name: str, release: Ingest, settings: Params) -> EcgSet:
     files = [path for path in sorted(release.root.resolve().rglob("*")) if path.is_file()]
     listed = (f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in ((path, path.stat()) for path in files))
-    code = [path for path in sorted(Path(esi.ecg.__file__).parent.rglob("*.py")) if "simulate" not in path.parts]
-    key = content_hash(
-        json_hash(release.model_dump(mode="json")), json_hash(settings.quality.model_dump()), files_hash(code), *listed
-    )
+    chosen = (json_hash(release.model_dump(mode="json")), json_hash(settings.quality.model_dump()))
+    key = content_hash(*chosen, code_hash("esi.ecg.ingest"), *listed)
     parent = cache_folder("real-sets", key[:32])
     if not (parent / name).exists():
         with replacing_folder(parent / name) as folder:

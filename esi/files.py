@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -97,14 +97,6 @@ def file_hash(path: Path | str) -> str:
     """SHA-256 (hex) of one file's content."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def files_hash(paths: Iterable[Path | str]) -> str:
-    """SHA-256 (hex) of the names and contents of files, in the order given."""
-    parts: list[str] = []
-    for path in paths:
-        parts += [Path(path).name, file_hash(path)]
-    return content_hash(*parts)
 
 
 def cache_folder(*names: str) -> Path:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from esi.cqa import sentences
+from esi.closure import code_hash
 from esi.cqa.answer_cache import AnswerCache
 from esi.cqa.books import HEADING_BORDER
 from esi.cqa.chunks import entry_of
 from esi.cqa.description import Description, Question, Writer
 from esi.cqa.retrieval import Passage, name_overlap
 from esi.cqa.sentences import content_words, split_sentences
-from esi.files import files_hash, json_hash
+from esi.files import json_hash
 
 PROVIDER = "extractive"
 MIN_FIT = 0.5  # an entry whose name shares fewer words with a statement is about something else ("sinus node dysfunction")
@@ -31,7 +31,7 @@ class ExtractiveWriter(Writer):
         self._limit = limit
         self._cache = cache
         # The rules are part of what determines an answer: without them an edited rule would go on giving the old answers.
-        self._rules = files_hash([str(module) for module in (__file__, sentences.__file__)])
+        self._rules = code_hash(__name__)
 
     def write(self, question: Question) -> Description:
         """The description; its text is "" where the passages have no sentence on the statement's ECG."""

@@ -11,10 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from esi.closure import code_hash
 from esi.cqa.embedding import Vectors
 from esi.cqa.index import vectors_of
 from esi.errors import EsiError
-from esi.files import cache_folder
+from esi.files import cache_folder, content_hash
 
 Found = list[tuple[str, float]]  # (chunk id, cosine), the nearest first
 
@@ -33,7 +34,7 @@ def nearest(index: pa.Table, index_hash: str, vectors_QD: Vectors, count: int, s
         EsiError: the server does not answer.
     """
     search_ef = max(100, 2 * count)
-    name = f"{index_hash[:32]}-{search_ef}"
+    name = content_hash(index_hash, code_hash(__name__), str(search_ef))[:32]
     opened = _on_server(server, name, index, search_ef) if server else _in_folder(name, index, search_ef)
     with opened as collection:
         for start in range(0, len(vectors_QD), _BATCH):

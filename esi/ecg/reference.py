@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "reference"
+DATA_FILES = ("../../data/reference/*",)  # for `esi.closure`
 
 
 @dataclass(frozen=True)

@@ -18,15 +18,15 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from esi.closure import code_hash
 from esi.ecg import cpsc_mat, wfdb_files
 from esi.ecg.leads import LEADS, SAMPLES
 from esi.ecg.standard import StandardEcg, windows
 from esi.ecg.tables import COMPRESSION, QUARANTINE_SCHEMA, ROW_GROUP_RECORDS, SCHEMA
 from esi.ecg.wfdb_files import RecordError
-from esi.files import content_hash, files_hash, replacing, write_table
+from esi.files import content_hash, replacing, write_table
 from esi.settings.data import Quality
 
-CODE = sorted(Path(__file__).parent.glob("*.py"))
 FROM_ENTRY = ("subject_id", "age", "sex", "fold", "split", "codes", "likelihoods", "statements")
 FROM_ECG = ("source_rate", "source_seconds", "window", "valid_samples", "flat_leads", "nonfinite", "clipped")
 
@@ -59,7 +59,7 @@ class Shard:
         settings = f"{self.dataset} {self.every_window} {self.limits.model_dump_json()}"
         rows = BytesIO()
         self.entries.rechunk().write_ipc(rows)
-        key = content_hash(settings, rows.getvalue(), files_hash(CODE), *map(self._state, self.entries["path"]))[:32]
+        key = content_hash(settings, rows.getvalue(), code_hash(__name__), *map(self._state, self.entries["path"]))[:32]
         return ShardFiles(self.work / f"{key}.parquet", self.work / f"{key}.quarantine.parquet")
 
     def _state(self, path: str) -> str:

@@ -19,6 +19,7 @@ from esi.ecg.statements.wording import normalise
 from esi.errors import EsiError
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "vocabulary"
+DATA_FILES = ("../../data/vocabulary/*",)  # for `esi.closure`
 SCHEMES = ("scp", "snomed", "cpsc", "statement")
 CERTAINTIES = ("possible", "probable", "definite")  # from the weakest
 QUALIFIERS = {

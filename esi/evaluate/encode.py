@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-import esi.model
-from esi.files import cache_folder, content_hash, files_hash, replacing
+from esi.closure import code_hash
+from esi.files import cache_folder, content_hash, replacing
 from esi.model.esi import ESI
 from esi.pairs.dataset import gather_signals
 from esi.pairs.store import SignalStore
@@ -51,7 +49,9 @@ def encode(
             ends within it is padded; one that ends before it is an error.
     """
     part = "" if strip is None else f"{strip.start}+{strip.length}"
-    path = cache_folder("embeddings") / f"{content_hash(model_key, _code(), store.key, part, *records)[:32]}.npz"
+    # Kind of device and size of the batches decide the last bits, the code all of them.
+    seen = (model_key, code_hash(__name__), model.device.type, str(batch_size), store.key, part)
+    path = cache_folder("embeddings") / f"{content_hash(*seen, *records)[:32]}.npz"
     if not path.exists():
         rows = [store.row_of[record] for record in records]
         pooled, z = [], []
@@ -68,9 +68,3 @@ def encode(
             np.savez(file, pooled=np.concatenate(pooled), z=np.concatenate(z))
     with np.load(path) as arrays:
         return Encoded(arrays["pooled"], arrays["z"])
-
-
-@cache
-def _code() -> str:
-    """Content hash of the code that encodes: another encoder with the same weights has other embeddings."""
-    return files_hash(sorted(Path(esi.model.__file__).parent.glob("*.py")))

@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from esi.closure import code_hash
 from esi.errors import EsiError
 from esi.files import cache_folder, content_hash, file_hash, locked
 
 TEXT_COLUMNS = ("dataset", "record_id", "text", "findings", "descriptions")
 COLUMNS = (*TEXT_COLUMNS, "statements")
 LISTS = pa.list_(pa.string())
-VERSION = 1  # of the layout below: a change of it must not meet old files
 BATCH = 16_384  # pairs that are in memory while the files are written
 
 
@@ -38,7 +38,7 @@ class PairColumns:
         absent = sorted({*COLUMNS, "split"} - set(pq.read_schema(path).names))
         if absent:
             raise EsiError(f"{path} has no column {', '.join(absent)}: run the pairs stage again")
-        self.key = content_hash(str(VERSION), file_hash(path), split)[:32]
+        self.key = content_hash(code_hash(__name__), file_hash(path), split)[:32]
         folder = cache_folder("pairs") / self.key
         if not folder.exists():
             with locked(folder.with_name(f"{self.key}.partial")) as work:

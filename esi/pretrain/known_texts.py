@@ -21,8 +21,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from esi import files
+from esi.closure import code_hash
 from esi.errors import EsiError
-from esi.model import packing, text_tower
 from esi.model.text_tower import TextTower
 from esi.pretrain.gather import processes
 
@@ -139,6 +139,5 @@ def _write(path: Path, vectors: np.ndarray) -> None:
 
 def _key(hash_U: np.ndarray, tower: TextTower, bf16: bool, device: torch.device) -> str:
     weights = [part.detach().cpu().contiguous().numpy().tobytes() for part in tower.state_dict().values()]
-    code = files.files_hash([Path(module) for module in (__file__, packing.__file__, text_tower.__file__)])
-    settings = [tower.identity(), "bf16" if bf16 else "fp32", device.type, code]
+    settings = [tower.identity(), "bf16" if bf16 else "fp32", device.type, code_hash(__name__)]
     return files.content_hash(hash_U.tobytes(), *settings, *weights)[:32]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from esi import files
+from esi.closure import code_hash
 from esi.ecg.leads import LEADS
 from esi.model.esi import ESI, Config
 from esi.settings.data import Signal
@@ -47,14 +47,13 @@ class Plan:
 
     def identity(self, first: ESI, precision: str) -> dict[str, Any]:
         """By which a killed run is found again; `first`: the model before its first step, on its device."""
-        code = sorted(Path(__file__).parent.glob("*.py")) + sorted(Path(__file__).parents[1].glob("model/*.py"))
         weights = [part.detach().cpu().numpy().tobytes() for part in first.state_dict().values()]
         return {
             "config": first.config.model_dump(mode="json"),
             "train": self.train.model_dump(mode="json", exclude=SPREADING),
             "data": [self.train_data.fingerprint, self.validation_data.fingerprint],
             "first weights": files.content_hash(*weights),
-            "code": files.files_hash(code),
+            "code": code_hash("esi.pretrain.loop", "esi.pairs.dataset"),
             "precision": precision,
             "device": first.device.type,
         }

@@ -93,7 +93,6 @@ def test_the_fingerprint_follows_all_that_training_reads(folder: Path) -> None:
 def test_texts_are_written_once_and_found_in_any_batch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of two rows, so that a split lies in several of them."""
     monkeypatch.setattr(columns_module, "BATCH", 2)
-    monkeypatch.setattr(columns_module, "VERSION", 1000)
     pairs = load(folder)
     assert pairs.texts("full", torch.arange(3)) == ["t2", "t1", "t3"]
     assert pairs.texts("full", torch.tensor([2, 1])) == ["t3", "t1"]

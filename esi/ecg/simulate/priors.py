@@ -29,6 +29,7 @@ from esi.ecg.reference import scp_statements
 
 SetName = Literal["ptbxl", "chapman", "mimic", "icbeb"]
 TABLES = Path(__file__).parent / "tables"
+DATA_FILES = ("tables/*.csv",)  # for `esi.closure`
 PTBXL_RECORDS = 21_837
 NEVER = -30.0  # log odds of what is not drawn together
 WITHOUT_P = ("PACE", "AFLT", "AFIB", "PSVT", "SVTAC")  # rhythms without P waves that the ventricles follow

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
+from esi.closure import code_hash
 from esi.errors import EsiError
-from esi.files import cache_folder, content_hash, files_hash, replacing
+from esi.files import cache_folder, content_hash, replacing
 from esi.pairs.store import SignalStore
 
 # Each module's `features(store, records by split)` gives an array [N, D] float32 a split, and learns from "train" alone.
@@ -29,8 +29,7 @@ def control_features(control: str, store: SignalStore, records: Mapping[str, lis
     Raises:
         EsiError: the control's library is not installed.
     """
-    folder = Path(__file__).parent
-    module_name = MODULES[control]
+    module_name = f"esi.evaluate.controls.{MODULES[control]}"
     try:
         releases = [version(library) for library in LIBRARIES[control]]
     except PackageNotFoundError as error:
@@ -38,11 +37,11 @@ def control_features(control: str, store: SignalStore, records: Mapping[str, lis
             f"evaluate.controls names {control}, and {error.name} is not installed: "
             f"pip install -c constraints.txt -e '.[{control}]', or take {control} out"
         ) from None
-    code = files_hash([folder / "beats.py", folder / f"{module_name}.py"])
-    key = content_hash(control, *releases, code, store.key, *(content_hash(*records[name]) for name in sorted(records)))
+    listed = (f"{name} {content_hash(*records[name])}" for name in sorted(records))
+    key = content_hash(control, *releases, code_hash(__name__, module_name), store.key, *listed)
     path = cache_folder("controls") / f"{key[:32]}.npz"
     if not path.exists():
-        module: ModuleType = importlib.import_module(f"esi.evaluate.controls.{module_name}")
+        module: ModuleType = importlib.import_module(module_name)
         found = module.features(store, records)
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez(file, **found)

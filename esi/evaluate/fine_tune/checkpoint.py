@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 
-import esi.model
-from esi.files import cache_folder, files_hash, json_hash, replacing
+from esi.files import cache_folder, json_hash, replacing
 
 
 class Checkpoint:
     """One run's state.
 
     Args:
-        identity: everything that decides the run's result: settings, data, first weights. The code is added to it. A run
-            with another identity never sees this state.
+        identity: everything that decides the run's result: settings, data, first weights, code. A run with another
+            identity never sees this state.
     """
 
     def __init__(self, identity: Mapping[str, Any]) -> None:
-        code = [*Path(__file__).parent.glob("*.py"), *Path(esi.model.__file__).parent.glob("*.py")]
-        self._folder = cache_folder("fine_tune") / json_hash({**identity, "code": files_hash(sorted(code))})[:32]
+        self._folder = cache_folder("fine_tune") / json_hash(identity)[:32]
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Replace the state; a kill at any moment leaves the old or the new one."""

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from sklearn.metrics import roc_auc_score
 
+from esi.closure import code_hash
 from esi.errors import EsiError
 from esi.evaluate.ecg_set import Candidate, EcgSet, Split
 from esi.evaluate.fine_tune.checkpoint import Checkpoint
@@ -107,9 +108,12 @@ def fine_tune(
         encoder = fresh_encoder(config.model.signal_encoder, len(config.leads), run.seed)
     checkpoint = Checkpoint(
         {
+            "code": code_hash(__name__),
             "run": asdict(run),
             "settings": asdict(fit_settings),
             "bf16": launch.bf16,
+            "device": launch.device.type,
+            "batch_size": batch_size,  # of the validation, which chooses the epoch
             "first": first,
             "store": ecgs.store.key,
             "train": _fingerprint(train),
@@ -138,4 +142,4 @@ def fine_tune(
 
 
 def _fingerprint(split: Split) -> str:
-    return content_hash(np.packbits(split.labels_NK).tobytes(), *split.records)
+    return content_hash(str(split.labels_NK.shape), np.packbits(split.labels_NK).tobytes(), *split.records)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from esi.closure import code_hash
 from esi.evaluate.ecg_set import Candidate
 from esi.evaluate.fine_tune.checkpoint import Checkpoint
 from esi.evaluate.fine_tune.classifier import Classifier, Examples, predict
@@ -43,9 +44,11 @@ def fine_tuned_scores(candidate: Candidate, trial: Trial, store: SignalStore, se
     )
     checkpoint = Checkpoint(
         {
+            "code": code_hash(__name__),
             "protocol": f"identification, {trial.protocol}",
             "settings": asdict(fit_settings),
             "bf16": launched.bf16,
+            "device": launched.device.type,
             "first": candidate.key,
             "store": store.key,
             "strip": str(trial.gallery_strip),
