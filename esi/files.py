@@ -16,40 +16,97 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from esi.errors import EsiError
+
+# Of the folders in which outs are made. .gitignore and .dvcignore hide them: what a kill leaves counts as nothing.
+UNFINISHED = ".esi-tmp."
+_NEW, _OLD = "new", "old"
+
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; move it there when the block ends well, delete it when it does not.
+    """Yield the path of a temporary file; move it to `path` when the block ends well, delete it when it does not.
 
-    A reader never sees half a file, and two processes that write the same file leave one whole copy.
+    A reader never sees half a file, and two processes that write the same file leave one whole copy. What a killed process
+    left of this file goes with the next that writes it.
+
+    Raises:
+        EsiError: `path` is a folder.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    if path.is_dir():
+        raise EsiError(f"{path} is a folder where a file is to be written: move it away")
+    with _workspace(path) as workspace:
+        temporary = workspace / path.name
+        temporary.touch()
         yield temporary
-        temporary.chmod(0o644)  # mkstemp makes the file private; outs are shared like any other file
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def replacing_folder(path: Path | str) -> Iterator[Path]:
-    """Yield an empty temporary folder beside `path`; it takes the place of `path` when the block ends well."""
+    """Yield an empty temporary folder; it takes the place of `path` when the block ends well.
+
+    A kill while the two change places costs nothing: the next process that writes `path` finds the new one and puts it there
+    first.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
+    with _workspace(path) as workspace:
+        temporary = workspace / _NEW
+        temporary.mkdir()
         yield temporary
-        temporary.chmod(0o755)
-        if path.exists():
-            shutil.rmtree(path)
-        temporary.replace(path)
+        if path.exists() or path.is_symlink():
+            path.rename(workspace / _OLD)
+        temporary.rename(path)
+
+
+@contextmanager
+def _workspace(path: Path) -> Iterator[Path]:
+    """A folder beside `path`, on its file system, and so by a rename away from it. It is locked while its owner lives: the
+    next process that writes `path` takes away those that nobody holds.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f"{UNFINISHED}{path.name}"
+    for left in [other for other in path.parent.iterdir() if other.name.rpartition(".")[0] == prefix]:
+        _take_away(left, path)
+    while True:
+        workspace = Path(tempfile.mkdtemp(prefix=f"{prefix}.", dir=path.parent))
+        with _held(workspace) as held:
+            if not held:  # another process took it for a dead one's before the lock was ours
+                continue
+            try:
+                yield workspace
+            finally:
+                shutil.rmtree(workspace, ignore_errors=True)
+            return
+
+
+def _take_away(left: Path, path: Path) -> None:
+    """Delete a killed process's workspace; a new folder whose predecessor is aside already goes to its place first."""
+    with _held(left, wait=False) as held:
+        if held:
+            if (left / _OLD).exists() and not path.exists():
+                (left / _NEW).rename(path)
+            shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: Path, wait: bool = True) -> Iterator[bool]:
+    """Lock a folder; False where it is gone, or, without waiting, where another process holds it."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            held = folder.stat().st_ino == os.fstat(descriptor).st_ino
+        except (BlockingIOError, FileNotFoundError):
+            held = False
+        yield held
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        os.close(descriptor)
 
 
 @contextmanager
