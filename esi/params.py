@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import ValidationError, model_validator
-from ruamel.yaml import YAML  # PyYAML reads 1e-4 as a string
+from ruamel.yaml import YAML, YAMLError  # PyYAML reads 1e-4 as a string
 
 from esi.errors import EsiError
 from esi.settings.cqa import Chunk, Describe, Embed, Retrieve, Score
@@ -86,9 +86,18 @@ def load(path: Path | str = "params.yaml") -> Params:
     """Read and check params.yaml.
 
     Raises:
-        ParamsError: one line for each thing that is wrong, with its key, its value and what is expected.
+        ParamsError: one line for each thing that is wrong, with its key, its value and what is expected; or the file is
+            absent, cut or no YAML: `dvc exp run -S` writes it in place, so that a kill may leave half of it.
     """
-    content = YAML(typ="safe").load(Path(path).read_text(encoding="utf-8"))
+    restore = f"`git checkout -- {path}` brings back what was committed"
+    try:
+        content = YAML(typ="safe").load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(f"{path} is missing: run this at the root of the project; {restore}") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path} is no YAML ({' '.join(str(error).split())[:200]}): correct it; {restore}") from None
+    if not isinstance(content, dict):
+        raise ParamsError(f"{path} holds no settings: {restore}")
     try:
         return Params.model_validate(content)
     except ValidationError as error:

@@ -70,6 +70,27 @@ def test_a_wrong_setting_is_one_sentence_that_names_it(tmp_path: Path, old: str,
         params.load(changed(tmp_path, old, new))
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.7])
+def test_settings_that_a_kill_cut_off_are_a_sentence(tmp_path: Path, share: float) -> None:
+    text = (ROOT / "params.yaml").read_bytes()
+    path = tmp_path / "params.yaml"
+    path.write_bytes(text[: int(len(text) * share)])
+    with pytest.raises(params.ParamsError, match="params.yaml"):
+        params.load(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"train: [1, 2", "is no YAML"), (b"\xff\xfe", "is no YAML"), (b"- 1", "holds no settings"), (None, "is missing")],
+)
+def test_a_file_that_is_no_settings(tmp_path: Path, content: bytes | None, sentence: str) -> None:
+    path = tmp_path / "params.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(params.ParamsError, match=f"{sentence}.*git checkout"):
+        params.load(path)
+
+
 def test_a_fold_has_one_purpose() -> None:
     with pytest.raises(ValueError, match="folds \\[9\\] are in more than one"):
         Folds(train=[1, 9], validation=[9], test=[10])

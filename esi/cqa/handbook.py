@@ -20,7 +20,7 @@ from esi.cqa.books import HEADING_BORDER, Section, read_books
 from esi.cqa.chunks import entry_names, entry_of
 from esi.cqa.quantities import QUANTITIES, Quantity
 from esi.cqa.sentences import content_words, split_sentences
-from esi.errors import EsiError
+from esi.errors import EsiError, run
 
 PARTS = ("Definition", "ECG criteria", "Look-alikes", "Sources")
 MIN_SENTENCES = 3  # of the criteria: as many as the extractive writer takes
@@ -226,4 +226,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -20,7 +20,7 @@ from esi.download.catalogue import PHYSIONET, RELEASES, S3_MIRROR, Release, desc
 from esi.download.fetch import Patience, Server
 from esi.download.transfer import Outcome, Traffic, Work, find_work, transfer
 from esi.download.verified import Verified
-from esi.errors import EsiError
+from esi.errors import EsiError, listen, run
 
 MOST_CONNECTIONS = 16
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -39,13 +39,17 @@ written nowhere.
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of `esi-data`; an error that a user can mend ends it with one sentence and status 1."""
+    if arguments is None:
+        listen("esi-data")
+    options = _parse(arguments)
+    run(lambda: _download_unless_left(options), name="esi-data")
+
+
+def _download_unless_left(options: argparse.Namespace) -> None:
     try:
-        download(_parse(arguments))
-    except EsiError as error:
-        sys.exit(f"esi-data: {error}")
-    except (KeyboardInterrupt, EOFError):
-        print("\nesi-data: stopped; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
+        download(options)
+    except EOFError:  # Ctrl-D where the password is asked for
+        raise KeyboardInterrupt from None
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:

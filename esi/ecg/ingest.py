@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
@@ -27,7 +28,7 @@ from esi.ecg.folds import assign_folds
 from esi.ecg.releases import list_entries
 from esi.ecg.shards import Shard, ShardFiles, write_shard
 from esi.ecg.tables import QUARANTINE_SCHEMA, table_paths
-from esi.errors import EsiError
+from esi.errors import ENDING, EsiError
 from esi.files import cache_folder, content_hash, locked, write_table
 from esi.settings.data import Ingest, Quality
 
@@ -137,7 +138,8 @@ def _write_shards(shards: Sequence[Shard], workers: int) -> Iterator[ShardFiles]
         context = multiprocessing.get_context("spawn")
         counter = context.Value("q")
         with ProcessPoolExecutor(min(workers, len(shards)), context, _begin_worker, (counter,)) as pool:
-            running = [pool.submit(_write_shard_counted, shard) for shard in shards]
+            with _signals_for_this_process_alone():
+                running = [pool.submit(_write_shard_counted, shard) for shard in shards]
             waiting = set(running)
             try:
                 while waiting:
@@ -149,6 +151,16 @@ def _write_shards(shards: Sequence[Shard], workers: int) -> Iterator[ShardFiles]
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
             yield from (future.result() for future in running)
+
+
+@contextmanager
+def _signals_for_this_process_alone() -> Iterator[None]:
+    """Processes that are started here never see Ctrl-C or SIGTERM: the parent ends them when their shard is written."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _progress: Any = None  # of a worker process: the counter that it shares with the parent

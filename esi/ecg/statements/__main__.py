@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from esi.ecg.statements.folding import figures, fold, write_folding, write_unmapped
 from esi.ecg.statements.kinds import KINDS
-from esi.errors import EsiError
+from esi.errors import EsiError, run
 
 
 def main() -> None:
@@ -17,10 +16,7 @@ def main() -> None:
     parser.add_argument("--csv", type=Path, help="write the folding here: statement, kind, count, wordings, concepts")
     parser.add_argument("--unmapped", type=Path, help="write the findings here that the vocabulary does not have")
     options = parser.parse_args()
-    try:
-        statements = fold((options.file.stem, line, 1) for line in _lines(options.file))
-    except EsiError as error:
-        sys.exit(f"statements: {error}")
+    statements = fold((options.file.stem, line, 1) for line in _lines(options.file))
     content = figures(statements)
     for name in ("wordings", "distinct", *KINDS, "mapped", "mapped_definite", "unmapped"):
         print(f"{name:16} {content[name]:7}")
@@ -40,4 +36,4 @@ def _lines(path: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)
