@@ -11,6 +11,7 @@ from esi import params
 from esi.cqa.answer_cache import AnswerCache
 from esi.cqa.describe import ask_for, figures, findings, write_all, writer_of
 from esi.cqa.description import description_table
+from esi.cqa.outcome import outcome
 from esi.cqa.provenance import provenance_table
 from esi.cqa.retrieval_report import draw_scores, write_scores
 from esi.errors import EsiError, run
@@ -32,13 +33,14 @@ def main(option: str | None = None) -> None:
         return
     answers = write_all(questions, writer)
     described = [(question, answers[question.statement]) for question in questions]
-    new = sum(answer.new for answer in answers.values())
-    print(f"describe: {new} new, {len(answers) - new} from the cache", file=sys.stderr)
     write_table("data/descriptions.parquet", description_table(described))
     write_table("data/provenance.parquet", provenance_table(described, settings.describe.model))
     write_json("metrics/describe.json", figures([answer for _, answer in described]))
     write_scores(Path("metrics/describe/retrieval.csv"), questions)
     draw_scores(Path("metrics/describe/retrieval.png"), questions)
+    new = sum(answer.new for answer in answers.values())
+    line = f"describe: {new} new, {len(answers) - new} from the cache"
+    print(line + outcome(described, settings.describe), file=sys.stderr)
 
 
 if __name__ == "__main__":

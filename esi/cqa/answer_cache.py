@@ -10,19 +10,26 @@ import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from esi.errors import EsiError
 from esi.files import json_hash, write_json
 
+Reader = Callable[[Any], dict[str, Any] | None]
+
 
 class AnswerCache:
     """Answers (JSON objects) in `folder`, by request (a JSON object: provider, model, messages, settings)."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, readable: Reader | None = None) -> None:
         self._folder = folder
+        self._readable = readable
+
+    def reading(self, readable: Reader) -> AnswerCache:
+        """The same answers for somebody who cannot read all: one that `readable` gives None for counts as never given."""
+        return AnswerCache(self._folder, readable)
 
     def path(self, key: str) -> Path:
         """Where the answer to the request of this hash is kept."""
@@ -31,7 +38,9 @@ class AnswerCache:
     def get(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
         """The answer, if it was given."""
         kept = self.read(json_hash(request))
-        return kept["answer"] if kept else None
+        if kept is None or self._readable is None:
+            return kept["answer"] if kept else None
+        return self._readable(kept["answer"])
 
     def read(self, key: str) -> dict[str, Any] | None:
         """The request and its answer, by the request's hash.
@@ -51,15 +60,21 @@ class AnswerCache:
         """Keep an answer."""
         write_json(self.path(json_hash(request)), {"request": dict(request), "answer": dict(answer)})
 
-    def get_or_ask(self, request: Mapping[str, Any], ask: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], bool]:
-        """The answer, and whether it had to be asked for. An error of `ask` passes through, and nothing is kept."""
+    def get_or_ask(
+        self, request: Mapping[str, Any], ask: Callable[[], dict[str, Any]], place: AbstractContextManager | None = None
+    ) -> tuple[dict[str, Any], bool]:
+        """The answer, and whether it had to be asked for. An error of `ask` passes through, and nothing is kept.
+
+        `place` is held from before `ask` until the answer is kept, and not while another thread or process asks.
+        """
         if (answer := self.get(request)) is not None:
             return answer, False
         with _alone(self.path(json_hash(request)).with_suffix(".lock")):
             if (answer := self.get(request)) is not None:  # another thread or process asked meanwhile
                 return answer, False
-            answer = ask()
-            self.put(request, answer)
+            with place or nullcontext():
+                answer = ask()
+                self.put(request, answer)
             return answer, True
 
 

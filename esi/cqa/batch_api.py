@@ -10,30 +10,30 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import openai
-from openai.types import Batch
 from tqdm import tqdm
 
 from esi.cqa.answer_cache import AnswerCache
+from esi.cqa.batch_files import NAME, Batch, answers_of, batch_of, named, next_page, refusal_of
 from esi.cqa.budget import Tokens, amount
-from esi.cqa.chat_endpoint import ChatEndpoint, Unusable, answer_of, body_of, used_tokens, worst_case
+from esi.cqa.chat_answer import counted, used_tokens
+from esi.cqa.chat_endpoint import ChatEndpoint, worst_case
+from esi.cqa.chat_request import body_of
 from esi.cqa.conversation import TRIES
 from esi.cqa.description import Question
 from esi.cqa.estimate import missing_requests
 from esi.cqa.openai_client import LONGEST_REASON, plain
+from esi.cqa.response import Unusable, json_object, words
 from esi.errors import EsiError
 from esi.files import cache_folder, json_hash, locked, write_json
 from esi.settings.cqa import Describe
 
 POLL_S = 30.0
 MAX_REQUESTS = 20_000  # of the 50,000 and 200 MB that OpenAI takes: 10 kB a request
-NAME = "esi"  # of the metadata entry that holds a batch's hash
-_OVER = ("completed", "failed", "expired", "cancelled")
 Requests = Mapping[str, dict[str, Any]]  # by key
 
 
@@ -55,7 +55,7 @@ def fetch_batches(questions: Sequence[Question], settings: Describe, cache: Answ
                 parts = [keys[start : start + MAX_REQUESTS] for start in range(0, len(keys), MAX_REQUESTS)]
                 if not sum(run.send({key: missing[key] for key in part}, folder) for part in parts):
                     return
-    except openai.APIError as error:
+    except (openai.APIError, Unusable) as error:
         raise EsiError(
             f"the endpoint {endpoint.client().base_url} took no batch ({plain(error)}): set describe.batch to false "
             "if it has no Batch API; a batch that it took goes on, and the next run fetches it"
@@ -68,6 +68,7 @@ class _Run:
     def __init__(self, settings: Describe, cache: AnswerCache, endpoint: ChatEndpoint) -> None:
         self._settings = settings
         self._cache = cache
+        self._endpoint = endpoint
         self._ledger = endpoint.ledger
         self._client = endpoint.client()  # without retries: a batch whose receipt is lost must not be sent again
         self._patient = self._client.with_options(max_retries=settings.max_retries)
@@ -75,69 +76,95 @@ class _Run:
     def take_up(self, folder: Path) -> None:
         """Fetch what killed runs sent to this endpoint; a batch that never got there is forgotten."""
         for path in sorted(folder.glob("*.json")):
-            record = json.loads(path.read_text(encoding="utf-8"))
-            if record["base_url"] != self._settings.base_url:
+            try:
+                record = json.loads(path.read_text(encoding="utf-8"))
+                base_url, requests = record["base_url"], dict(record["requests"])
+            except (ValueError, TypeError, KeyError):
+                raise EsiError(
+                    f"{path} does not say which requests its batch has: delete it, and they are asked again (the batch, "
+                    f"{path.stem} in its metadata, may have been paid for)"
+                ) from None
+            if base_url != self._settings.base_url:
                 continue
-            batches = self._patient.batches.list(limit=100)
-            if batch := next((each for each in batches if (each.metadata or {}).get(NAME) == path.stem), None):
-                self._finish(batch, record["requests"])
+            if batch := self._find(path.stem):
+                self._finish(batch, requests)
             path.unlink()
 
+    def _find(self, name: str) -> Batch | None:
+        page: dict[str, Any] = {"limit": 100}
+        while True:
+            content = json_object(self._patient.batches.with_raw_response.list(**page).content)
+            if (batch := named(content, name)) or not (after := next_page(content)):
+                return batch
+            page["after"] = after
+
     def send(self, requests: Requests, folder: Path) -> int:
-        """Send one batch, wait for it and keep its answers. Returns how many there were."""
+        """Send one batch, wait for it and keep its answers. Returns how many there were, or, where all were refused for a
+        field that is now put otherwise, how many can be asked again.
+        """
         name = secrets.token_hex(16)  # no hash: the same requests may be sent again if they failed
         path = folder / f"{name}.json"
         lines = [self._line(key, request) for key, request in requests.items()]
         worst = self._worst(requests)
         with self._ledger.held(worst) as bill:
             write_json(path, {"base_url": self._settings.base_url, "requests": dict(requests)})
-            upload = self._client.files.create(file=("requests.jsonl", "".join(lines).encode()), purpose="batch")
-            batch = self._client.batches.create(
+            sent = ("requests.jsonl", "".join(lines).encode())
+            upload = json_object(self._client.files.with_raw_response.create(file=sent, purpose="batch").content)
+            if not (upload_id := words(upload.get("id"))):
+                raise Unusable("it took a file and gave it no id")
+            created = self._client.batches.with_raw_response.create(
                 completion_window="24h",
                 endpoint="/v1/chat/completions",
-                input_file_id=upload.id,
+                input_file_id=upload_id,
                 metadata={NAME: name},
             )
+            batch = batch_of(json_object(created.content))
             bill.used = Tokens()  # counted by its answers
         kept = self._finish(batch, requests)
         path.unlink()
         return kept
 
     def _finish(self, batch: Batch, requests: Requests) -> int:
-        worst = self._worst(requests)
+        worst, form = self._worst(requests), self._endpoint.form
         with self._ledger.held(worst) as bill:
             about = f"{len(requests)} requests, at most {amount(worst, self._settings.budget)}"
             print(f"describe: batch {batch.id}, {about}", file=sys.stderr)
             with tqdm(total=len(requests), desc="batch", unit="request") as bar:
-                while batch.status not in _OVER:
+                while not batch.over:
                     time.sleep(POLL_S)
-                    batch = self._patient.batches.retrieve(batch.id)
-                    bar.update((batch.request_counts.completed if batch.request_counts else 0) - bar.n)
-            answers = dict(self._answers(batch.output_file_id, requests)) if batch.output_file_id else {}
+                    batch = batch_of(json_object(self._patient.batches.with_raw_response.retrieve(batch.id).content))
+                    bar.update(max(batch.completed - bar.n, 0))
+            answers = answers_of(self._file(batch.output_file), requests)
             bill.used = Tokens()
             for key, answer in answers.items():
-                bill.used += used_tokens(answer, requests[key]["messages"])
+                limit = requests[key]["settings"]["max_tokens"]
+                bill.used += used_tokens(answer, requests[key]["messages"], limit)
+                bill.counted &= counted(answer)
                 self._cache.put(requests[key], answer)
-        if batch.status == "failed":
-            problems = "; ".join(error.message or "" for error in (batch.errors.data or [])) if batch.errors else ""
-            print(f"describe: batch {batch.id} failed: {problems[:LONGEST_REASON]}", file=sys.stderr)
+        if batch.problems:
+            print(f"describe: batch {batch.id} failed: {batch.problems[:LONGEST_REASON]}", file=sys.stderr)
+        if len(answers) == len(requests):
+            return len(answers)
+        left = f"{len(requests) - len(answers)} of {len(requests)} requests have no answer in batch {batch.id}"
+        refusal = refusal_of(self._file(batch.error_file)) or refusal_of(self._file(batch.output_file))
+        if refusal is None:
+            print(f"describe: {left}: they are asked again", file=sys.stderr)
+            return len(answers)
+        said = plain(ValueError(refusal.said))
+        print(f"describe: {left} (status {refusal.status}: {said}): they are asked again", file=sys.stderr)
+        if self._endpoint.adapt(form, refusal.status, said, refusal.named):
+            return len(requests)
         return len(answers)
 
-    def _answers(self, file_id: str, requests: Requests) -> Iterator[tuple[str, dict[str, Any]]]:
-        """By key, whatever their order in the file; lines without a usable answer are left out."""
-        for line in self._patient.files.content(file_id).text.splitlines():
-            content = json.loads(line)
-            response = content.get("response") or {}
-            if content.get("custom_id") in requests and response.get("status_code") == 200:
-                with suppress(Unusable):
-                    yield content["custom_id"], answer_of(response["body"])
+    def _file(self, file_id: str | None) -> bytes:
+        return self._patient.files.content(file_id).content if file_id else b""
 
     def _line(self, key: str, request: Mapping[str, Any]) -> str:
-        body = body_of(request["messages"], self._settings)
+        body = body_of(request["messages"], self._settings, self._endpoint.form, request["settings"]["max_tokens"])
         return json.dumps({"custom_id": key, "method": "POST", "url": "/v1/chat/completions", "body": body}) + "\n"
 
     def _worst(self, requests: Requests) -> Tokens:
         worst = Tokens()
         for request in requests.values():
-            worst += worst_case(request["messages"], self._settings.max_tokens)
+            worst += worst_case(request["messages"], request["settings"]["max_tokens"])
         return worst

@@ -43,6 +43,7 @@ class Request:
 
     worst: Tokens
     used: Tokens | None = None
+    counted: bool = True  # False: `used` is an estimate, since the server gave no plain count
 
 
 @dataclass
@@ -57,6 +58,7 @@ class Ledger:
     spent: Tokens = Tokens()
     doubtful: Tokens = Tokens()  # of requests that broke off: the provider may bill them or not
     broken_off: int = 0
+    estimated: int = 0  # answers whose tokens in `spent` are an estimate
     _in_flight: Tokens = Tokens()
     _changed: Condition = field(default_factory=Condition)
 
@@ -80,6 +82,7 @@ class Ledger:
             with self._changed:
                 self._in_flight -= worst
                 self.spent += request.used or Tokens()
+                self.estimated += not request.counted
                 if request.used is None:
                     self.doubtful += worst
                     self.broken_off += 1
@@ -93,10 +96,11 @@ class Ledger:
     def _sentence(self, worst: Tokens) -> str:
         limits = [f"{self.budget.usd} USD"] * (self.budget.usd is not None)
         limits += [f"{self.budget.tokens} tokens"] * (self.budget.tokens is not None)
+        about = f", of {self.estimated} answers by estimate" if self.estimated else ""
         doubt = f" ({self.broken_off} requests that broke off may add {amount(self.doubtful, self.budget)})"
         return (
             f"describe.budget allows {' and '.join(limits)}, and the next request could cross it: it takes up to "
-            f"{amount(worst, self.budget)}, and this run has spent {amount(self.spent, self.budget)}"
+            f"{amount(worst, self.budget)}, and this run has spent {amount(self.spent, self.budget)}{about}"
             f"{doubt if self.broken_off else ''}. Answers so far are kept: run the stage again and it goes on from here"
         )
 

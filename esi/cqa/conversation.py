@@ -7,6 +7,7 @@ person is known here.
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,8 @@ PROVIDER = "openai"
 TRIES = 3  # a rejected answer is asked for again with the reason, then the extractive writer steps in
 USER_PROMPT = "Answer from these passages:\n{passages}\n\nQuestion: {question}"
 RETRY_PROMPT = "That answer cannot be used. {reason} Answer the question again."
+MORE = 4  # times as many tokens for an answer that was cut before it said anything: a model may have spent them on thought
+_NO_TEXT = {"Cc", "Cs", "Cn"}  # control characters, halves of characters, none at all
 
 
 class Conversation:
@@ -37,28 +40,48 @@ class Conversation:
         self._prompt_hash = json_hash({"messages": self._messages})
         self._exchanges: list[Exchange] = []
         self._text: str | None = None
+        self._over = False
+        self.max_tokens = settings.max_tokens  # of the next answer
 
     @property
     def request(self) -> dict[str, Any] | None:
-        if self._text is not None or len(self._exchanges) == TRIES:
+        if self._text is not None or self._over or len(self._exchanges) == TRIES:
             return None
-        settings: dict[str, Any] = {"temperature": self._settings.temperature, "max_tokens": self._settings.max_tokens}
+        settings: dict[str, Any] = {"temperature": self._settings.temperature, "max_tokens": self.max_tokens}
         if self._settings.structured:
             settings["structured"] = True
+        if self._settings.reasoning_effort is not None:
+            settings["reasoning_effort"] = self._settings.reasoning_effort
+        if self._settings.extra_body:
+            settings["extra_body"] = self._settings.extra_body
         endpoint = {"provider": PROVIDER, "base_url": self._settings.base_url, "model": self._settings.model}
         return endpoint | {"messages": self._messages, "settings": settings}
 
     def take(self, answer: Mapping[str, Any]) -> None:
-        """Check the answer to `request`: it is accepted, or the next request tells the model why not."""
+        """Check the answer to `request`: it is accepted, or the next request tells the model why not.
+
+        One that was cut before it said anything is asked for in the same words with more tokens, up to
+        `describe.max_tokens_if_cut`; where no more are allowed, the conversation is over.
+        """
         key = json_hash(self.request or {})
         text, reason = self._checked(answer)
+        cut = reason is not None and not text and answer["finish_reason"] == "length"
         names = ("model", "answered_at", "prompt_tokens", "completion_tokens")
-        self._exchanges.append(Exchange(key, **{name: answer.get(name) for name in names}, rejection=reason))
+        self._exchanges.append(Exchange(key, **{name: answer.get(name) for name in names}, rejection=reason, cut=cut))
         if reason is None:
             self._text = text
-            return
-        refused = {"role": "assistant", "content": answer["text"] or "(empty)"}
-        self._messages = [*self._messages, refused, {"role": "user", "content": RETRY_PROMPT.format(reason=reason)}]
+        elif cut:
+            more = min(MORE * self.max_tokens, self._settings.max_tokens_if_cut or 0)
+            self._over = more <= self.max_tokens
+            self.max_tokens = max(more, self.max_tokens)
+        else:
+            refused = {"role": "assistant", "content": answer["text"] or "(empty)"}
+            retry = {"role": "user", "content": RETRY_PROMPT.format(reason=reason)}
+            self._messages = [*self._messages, refused, retry]
+
+    def end(self) -> None:
+        """Ask no more: the server does not answer a longer request."""
+        self._over = True
 
     def description(self, fallback: Description | None) -> Description:
         """The accepted answer, or `fallback`'s text, with what all tries took. None of this run's own spending is in it."""
@@ -80,14 +103,16 @@ class Conversation:
     @property
     def refused(self) -> bool:
         """Whether every answer was."""
-        return self._text is None and len(self._exchanges) == TRIES
+        return self._text is None and (self._over or len(self._exchanges) == TRIES)
 
     def _checked(self, answer: Mapping[str, Any]) -> tuple[str, str | None]:
         said, finish_reason = answer["text"], answer["finish_reason"]
+        if any(unicodedata.category(each) in _NO_TEXT and not each.isspace() for each in said) or "\ufffd" in said:
+            return "", "It held characters that cannot be read."
         if self._settings.structured:
             try:
                 said = json.loads(said)["description"].strip()
-            except (ValueError, TypeError, KeyError, AttributeError):
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 return "", 'It was not a JSON object {"description": "..."}.'
         text = tidy(said, finish_reason)
         return text, fault(text, self.question.statement, self.question.passages, finish_reason)

@@ -112,6 +112,10 @@ def figures(described: Sequence[Description]) -> dict[str, int | float]:
     content["rejected"] = sum(len(answer.rejections) for answer in described)
     content["fallbacks"] = sum(answer.fallback for answer in described)
     content["words_mean"] = _mean([len(answer.text.split()) for answer in described])
+    if exchanges := [each for answer in described for each in answer.exchanges]:
+        content["answers"] = len(exchanges)
+        content["cut"] = sum(each.cut for each in exchanges)
+        content["uncounted"] = sum(None in (each.prompt_tokens, each.completion_tokens) for each in exchanges)
     for name in ("prompt_tokens", "completion_tokens"):
         counts = [count for answer in described if (count := getattr(answer, name)) is not None]
         if counts:

@@ -46,6 +46,7 @@ class Exchange:
     prompt_tokens: int | None
     completion_tokens: int | None
     rejection: str | None  # why the answer was refused
+    cut: bool = False  # refused because the limit on tokens was reached first
 
 
 @dataclass(frozen=True)

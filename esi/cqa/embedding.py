@@ -8,18 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from esi.cqa.vector_cache import VectorCache
 from esi.errors import EsiError
-from esi.files import cache_folder
 from esi.local_bert import load_bert
 from esi.settings.cqa import Embed
 
 # N: texts, D: dimensions of the encoder
 Vectors = npt.NDArray[np.float32]
 Encoder = Callable[[Sequence[str]], Vectors]
-
-TIMEOUT_S = 60.0  # of one batch sent to an endpoint
-MAX_RETRIES = 5
 
 
 def encoder_of(settings: Embed) -> Encoder:
@@ -72,36 +67,6 @@ def _encode_locally(texts: Sequence[str], model: str, batch_size: int) -> Vector
 
 
 def _encode_by_endpoint(texts: Sequence[str], settings: Embed) -> Vectors:
-    """Each distinct text is sent once in the machine's life: what the cache has is not sent again.
+    from esi.cqa.embedding_endpoint import encode_by_endpoint  # the openai library is not needed otherwise
 
-    The openai library repeats what failed (429, 5xx, lost connections) with growing pauses and obeys Retry-After.
-    """
-    import openai
-
-    from esi.cqa.openai_client import connect, plain
-
-    client = connect("embed", settings.base_url, TIMEOUT_S, MAX_RETRIES)
-    cache = VectorCache(cache_folder("embeddings"), settings.base_url, settings.model)
-    known = {text: cache.get(text) for text in dict.fromkeys(texts)}
-    missing = [text for text, vector in known.items() if vector is None]
-    starts = range(0, len(missing), settings.batch_size)
-    for start in tqdm(starts, desc="embed", unit="batch", disable=len(starts) < 2):
-        batch = missing[start : start + settings.batch_size]
-        try:
-            answer = client.embeddings.create(model=settings.model, input=batch, encoding_format="float")
-        except openai.OpenAIError as error:
-            raise EsiError(f"the embedding endpoint {client.base_url} failed: {plain(error)}") from None
-        by_index = {item.index: np.asarray(item.embedding, dtype=np.float32) for item in answer.data or []}
-        if set(by_index) != set(range(len(batch))):
-            raise EsiError(f"the embedding endpoint {client.base_url} gave {len(by_index)} vectors for {len(batch)} texts")
-        for number, text in enumerate(batch):
-            cache.put(text, by_index[number])
-            known[text] = by_index[number]
-    vectors = [vector for text in texts if (vector := known[text]) is not None]
-    lengths = sorted({len(vector) for vector in vectors})
-    if len(lengths) > 1:
-        raise EsiError(
-            f"the embedding endpoint {client.base_url} gave vectors of {lengths[0]} and of {lengths[-1]} dimensions for "
-            f"{settings.model!r}: if its model changed under the same name, delete .cache/embeddings and run again"
-        )
-    return np.stack(vectors) if vectors else np.empty((0, 0), np.float32)
+    return encode_by_endpoint(texts, settings)

@@ -7,7 +7,7 @@ from typing import Any
 
 from esi.cqa.answer_cache import AnswerCache
 from esi.cqa.budget import Tokens, amount, cost_usd
-from esi.cqa.chat_endpoint import estimate
+from esi.cqa.chat_answer import estimate, readable
 from esi.cqa.conversation import Conversation
 from esi.cqa.description import Question
 from esi.settings.cqa import Describe
@@ -17,6 +17,7 @@ def missing_requests(
     questions: Iterable[Question], settings: Describe, cache: AnswerCache
 ) -> Iterator[tuple[Question, dict[str, Any]]]:
     """For each question, the next request that the cache has no answer to; questions that it answers are left out."""
+    cache = cache.reading(readable)
     for question in questions:
         conversation = Conversation(question, settings)
         while request := conversation.request:

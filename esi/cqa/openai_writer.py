@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 from esi.cqa.answer_cache import AnswerCache
 from esi.cqa.budget import Tokens, cost_usd
-from esi.cqa.chat_endpoint import ChatEndpoint, used_tokens
+from esi.cqa.chat_answer import readable, used_tokens
+from esi.cqa.chat_endpoint import ChatEndpoint, Refused
 from esi.cqa.conversation import Conversation
 from esi.cqa.description import Description, Question, Writer
 from esi.cqa.extractive import ExtractiveWriter
+from esi.cqa.openai_client import OPENAI_URL
+from esi.cqa.outcome import Streak
+from esi.cqa.proxy import route
 from esi.settings.cqa import Describe
 
 
@@ -19,32 +24,51 @@ class OpenAIWriter(Writer):
     """Answers come from the cache where the same request was made before, and are checked before they are accepted."""
 
     def __init__(self, settings: Describe, cache: AnswerCache, fallback: ExtractiveWriter) -> None:
-        self.concurrency = settings.concurrency
+        # Threads beyond the places in the endpoint: while one checks an answer or pauses after a fault, another one asks.
+        self.concurrency = 1 if settings.concurrency == 1 else 2 * settings.concurrency
         self.endpoint = ChatEndpoint(settings)
         self._settings = settings
-        self._cache = cache
+        self._cache = cache.reading(readable)
         self._fallback = fallback
+        self._streak = Streak(settings)
 
     def write(self, question: Question) -> Description:
         """Ask, check, ask again with the reason for the rejection, and in the end fall back on the passages' own sentences.
 
         Raises:
-            EsiError: the endpoint refuses (key, model name, quota), stays unreachable, or the budget is spent.
+            EsiError: the endpoint refuses (key, model name, quota), stays unreachable, the budget is spent, or the first
+                `describe.give_up_after` statements got no answer that could be used.
         """
         conversation = Conversation(question, self._settings)
         spent, new = Tokens(), False
         while request := conversation.request:
-            messages = request["messages"]
-            answer, asked = self._cache.get_or_ask(request, partial(self.endpoint.ask, messages, question.statement))
+            self._streak.check()
+            messages, limit = request["messages"], conversation.max_tokens
+            more = {} if limit == self._settings.max_tokens else {"max_tokens": limit}
+            ask = partial(self.endpoint.ask, messages, question.statement, **more)
+            try:
+                answer, asked = self._cache.get_or_ask(request, ask, self.endpoint.place())
+            except Refused:
+                if not more:
+                    raise
+                conversation.end()  # so long an answer does not fit into the model's context
+                break
             conversation.take(answer)
             if asked:
-                spent, new = spent + used_tokens(answer, messages), True
+                spent, new = spent + used_tokens(answer, messages, limit), True
         description = conversation.description(self._fallback.write(question) if conversation.refused else None)
-        cost = cost_usd(spent, self._settings.budget)
-        return replace(description, new=new, spent_tokens=spent.total, spent_usd=cost)
+        description = replace(
+            description, new=new, spent_tokens=spent.total, spent_usd=cost_usd(spent, self._settings.budget)
+        )
+        self._streak.take(question, description)
+        return description
 
     def prepare(self, questions: Sequence[Question]) -> None:
-        """With `describe.batch`, fetch by the Batch API what the cache lacks; `write` asks for what that left out."""
+        """Say which proxy the requests pass, if any. With `describe.batch`, fetch by the Batch API what the cache lacks;
+        `write` asks for what that left out.
+        """
+        if line := route("describe", self._settings.base_url or OPENAI_URL, self._settings.proxy):
+            print(line, file=sys.stderr)
         if self._settings.batch:
             from esi.cqa.batch_api import fetch_batches
 

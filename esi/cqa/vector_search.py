@@ -14,6 +14,7 @@ import pyarrow as pa
 from esi.closure import code_hash
 from esi.cqa.embedding import Vectors
 from esi.cqa.index import vectors_of
+from esi.cqa.proxy import straight
 from esi.errors import EsiError
 from esi.files import cache_folder, content_hash
 
@@ -67,7 +68,8 @@ def _on_server(server: str, name: str, index: pa.Table, search_ef: int) -> Itera
 
     host, _, port = server.rpartition(":")
     try:
-        client = chromadb.HttpClient(host=host, port=int(port), settings=_settings())
+        with straight(f"http://{host}:{port}"):
+            client = chromadb.HttpClient(host=host, port=int(port), settings=_settings())
         collection = client.get_or_create_collection(
             f"esi-{name}", configuration=_configuration(search_ef), embedding_function=None
         )

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from esi.settings.section import Positive, Section
+
+Proxied = Literal["outside", "always", "never"]  # which servers are reached by the environment's proxy
+_OWN_FIELDS = {
+    *("model", "messages", "temperature", "max_tokens", "max_completion_tokens", "reasoning_effort", "response_format"),
+    *("stream", "n", "tools", "functions"),
+}
 
 
 class Chunk(Section):
@@ -27,6 +33,7 @@ class Embed(Section):
     model: str
     base_url: str | None
     batch_size: Positive
+    proxy: Proxied = "outside"
 
 
 class Retrieve(Section):
@@ -62,8 +69,15 @@ class Describe(Section):
     system_prompt: str = Field(min_length=1)
     structured: bool
     batch: bool
-    temperature: float = Field(ge=0, le=2)
+    token_limit: Literal["max_tokens", "max_completion_tokens"] | None = "max_tokens"
+    temperature: float | None = Field(ge=0, le=2)
+    reasoning_effort: str | None = Field(default=None, min_length=1)
+    system_role: Literal["system", "developer", "none"] = "system"
+    extra_body: dict[str, Any] = Field(default_factory=dict)
     max_tokens: Positive
+    max_tokens_if_cut: Positive | None = 2000
+    give_up_after: Positive | None = 10
+    proxy: Proxied = "outside"
     concurrency: Positive
     timeout_s: float = Field(gt=0)
     max_retries: int = Field(ge=0)
@@ -75,6 +89,16 @@ class Describe(Section):
     def _something_to_write_from(self) -> Describe:
         if self.provider == "extractive" and self.top_k == 0:
             raise ValueError("top_k is 0, and the extractive writer takes its sentences from passages: set it to 1 or more")
+        return self
+
+    @model_validator(mode="after")
+    def _fields_are_their_own(self) -> Describe:
+        if taken := sorted(_OWN_FIELDS & set(self.extra_body)):
+            raise ValueError(f"extra_body holds {taken}, which describe.* sets or the project does not read: take them out")
+        if self.token_limit is None and (self.budget.usd or self.budget.tokens):
+            raise ValueError(
+                "budget limits the cost and token_limit is null, so that answers have no limit: set one of the two"
+            )
         return self
 
 

@@ -1,0 +1,108 @@
+"""How a run of a language model ended: how many answers were refused, most often why, and which setting cures that."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from threading import Lock
+
+from esi.cqa.description import Description, Question
+from esi.errors import EsiError
+from esi.settings.cqa import Describe
+
+_CUT = "it was cut at the limit on tokens before it had said anything"
+_PARTICULARS = re.compile(r' \(".*"\)')  # what an answer said, and no other did
+
+
+class Streak:
+    """Ends a run whose first answers are all refused, before it has paid for the rest. Safe for threads.
+
+    Statements that were asked about in this run are counted until one answer is accepted, from the cache or not: a run that
+    was stopped goes on with what is mended.
+    """
+
+    def __init__(self, settings: Describe) -> None:
+        self._settings = settings
+        self._refused: list[tuple[Question, Description]] = []
+        self._proven = settings.give_up_after is None
+        self._lock = Lock()
+
+    def take(self, question: Question, description: Description) -> None:
+        """Count one statement's end."""
+        with self._lock:
+            self._proven |= not description.fallback
+            if description.new and not self._proven:
+                self._refused.append((question, description))
+
+    def check(self) -> None:
+        """To be called before a request.
+
+        Raises:
+            EsiError: the first `describe.give_up_after` statements got no answer that could be used.
+        """
+        with self._lock:
+            if self._proven or len(self._refused) < (self._settings.give_up_after or 0):
+                return
+            raise EsiError(
+                f"none of the first {len(self._refused)} statements got an answer that could be used: "
+                f"{refusals(self._refused, self._settings)}. Nothing more was asked, and what was answered is kept. Correct "
+                "that and run the stage again, or set describe.give_up_after to null to go on in any case"
+            )
+
+
+def outcome(described: Iterable[tuple[Question, Description]], settings: Describe) -> str:
+    """The end of the stage's last line: sentences of the books instead of answers, refusals, counts that are estimates."""
+    described = list(described)
+    exchanges = [each for _, answer in described for each in answer.exchanges]
+    asked = sum(bool(answer.exchanges) for _, answer in described)
+    fallbacks = [answer for _, answer in described if answer.fallback]
+    parts = []
+    if fallbacks:
+        empty = sum(not answer.text for answer in fallbacks)
+        parts.append(
+            f"{len(fallbacks)} of {asked} ({len(fallbacks) / asked:.0%}) have sentences of the books instead of the model's"
+        )
+        parts[0] += f", {empty} of them none at all" if empty else ""
+    if any(each.rejection is not None for each in exchanges):
+        parts.append(refusals(described, settings))
+    if uncounted := sum(None in (each.prompt_tokens, each.completion_tokens) for each in exchanges):
+        parts.append(
+            f"{uncounted} of {len(exchanges)} answers came without a plain count of tokens: what they cost is estimated"
+        )
+    return "".join(f"; {part}" for part in parts)
+
+
+def refusals(described: Iterable[tuple[Question, Description]], settings: Describe) -> str:
+    """Such as: 6 of 9 answers (67%) were refused, 4 of these because ...: set describe.max_tokens to ..."""
+    reasons: Counter[str] = Counter()
+    answers = 0
+    for question, description in described:
+        answers += len(description.exchanges)
+        for each in description.exchanges:
+            if each.rejection is not None:
+                reason = each.rejection.replace(question.statement, "the finding").rstrip(".")
+                reasons[_CUT if each.cut else _PARTICULARS.sub("", reason)] += 1
+    (reason, times), total = reasons.most_common(1)[0], sum(reasons.values())
+    said = reason[0].lower() + reason[1:]
+    head = f"{total} of {answers} answers ({total / answers:.0%}) were refused"
+    often = "because" if times == total else f"{times} of them because"
+    return f"{head}, {often} {said}: {_cure(reason, settings)}"
+
+
+def _cure(reason: str, settings: Describe) -> str:
+    if reason == _CUT:
+        most = settings.max_tokens_if_cut or 0
+        enough = f"describe.max_tokens (now {settings.max_tokens})"
+        if most <= settings.max_tokens * 4:
+            enough += f" or describe.max_tokens_if_cut (now {'null' if settings.max_tokens_if_cut is None else most})"
+        return (
+            f"raise {enough}; a reasoning model spends them on thinking, which describe.reasoning_effort lowers where it can"
+        )
+    if "JSON" in reason:
+        return "set describe.structured to false, or take a model that writes JSON (describe.model)"
+    if "empty" in reason or "refused to answer" in reason or "of the question or the answer" in reason:
+        return "try another describe.model or describe.system_prompt"
+    if "contradict" in reason or "did not say how" in reason:
+        return "try a larger describe.model, or more passages (describe.top_k)"
+    return "try a larger describe.model, or another describe.system_prompt"
