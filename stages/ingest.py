@@ -7,6 +7,7 @@ from pathlib import Path
 
 from esi import params
 from esi.ecg.ingest import ingest
+from esi.ecg.quarantine import summary
 from esi.errors import run
 from esi.files import replacing_folder, write_json
 
@@ -17,12 +18,8 @@ def main(dataset: str) -> None:
     with replacing_folder(out) as folder:
         figures = ingest(dataset, settings.ingest[dataset], settings.quality, folder)
     write_json(Path("metrics/ingest") / f"{dataset}.json", figures)
-    if figures["quarantined"]:
-        print(
-            f"ingest {dataset}: {figures['quarantined']} ECGs cannot be used, beside {figures['records']} that can: "
-            f"see {out}/quarantine.parquet",
-            file=sys.stderr,
-        )
+    if said := summary(out / "quarantine.parquet", figures["records"]):
+        print(f"ingest {dataset}: {said}", file=sys.stderr)
 
 
 if __name__ == "__main__":

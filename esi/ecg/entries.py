@@ -24,6 +24,7 @@ SCHEMA = pl.Schema(
         "codes": pl.List(pl.String()),  # SCP or SNOMED CT codes
         "likelihoods": pl.List(pl.Float32()),  # per cent, one a code, 0 for unknown; empty where the release gives none
         "statements": pl.List(pl.String()),  # label texts, as the release words them
+        "fault": pl.String(),  # why the row cannot be used, else null; its other columns hold what could be read of it
     }
 )
 
@@ -32,10 +33,14 @@ class ReleaseError(EsiError):
     """A data set is not where or what it should be; the message says what to download and where to put it."""
 
 
+class RowError(ValueError):
+    """A row of a table cannot be used; the message names the row and what to do."""
+
+
 def entry_table(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
-    """Rows with the keys of `SCHEMA` (absent ones are null, absent lists empty) as a table of entries."""
+    """Rows with keys of `SCHEMA` as a table of entries: absent keys are null, absent lists empty, others are passed over."""
     empty: dict[str, Any] = {name: [] if isinstance(kind, pl.List) else None for name, kind in SCHEMA.items()}
-    return pl.DataFrame([empty | dict(row) for row in rows], schema=SCHEMA, orient="row")
+    return pl.DataFrame([{name: row.get(name, empty[name]) for name in SCHEMA} for row in rows], schema=SCHEMA, orient="row")
 
 
 def require(path: Path, what: str, remedy: str) -> Path:

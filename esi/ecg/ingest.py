@@ -33,6 +33,7 @@ from esi.files import cache_folder, content_hash, locked, write_table
 from esi.settings.data import Ingest, Quality
 
 SHARD_RECORDS = 512
+MOST_BROKEN = 0.5  # of the rows of a set's table: beyond, it is not a table with damage but the wrong one
 
 
 def ingest(dataset: str, settings: Ingest, limits: Quality, folder: Path, workers: int | None = None) -> dict[str, Any]:
@@ -52,9 +53,7 @@ def ingest(dataset: str, settings: Ingest, limits: Quality, folder: Path, worker
         ReleaseError: the release is missing, or not one of its records can be used.
         EsiError: the disk is full, or the system ended one of the processes.
     """
-    entries = list_entries(settings)
-    if entries.is_empty():
-        raise ReleaseError(f"{settings.root}: its table lists no record: complete it")
+    entries, broken = _usable(dataset, settings, list_entries(settings))
     _refuse_repeated(settings, entries["record_id"])
     entries = entries.with_columns(fold=assign_folds(entries))
     splits = {fold: settings.folds.split_of(fold) for fold in entries["fold"].unique()}
@@ -66,11 +65,11 @@ def ingest(dataset: str, settings: Ingest, limits: Quality, folder: Path, worker
             for start in range(0, entries.height, SHARD_RECORDS)
         ]
         written = list(_write_shards(shards, workers or os.cpu_count() or 1))
-        quarantine = pl.concat([pl.read_parquet(shard.quarantine) for shard in written])
+        quarantine = pl.concat([broken, *(pl.read_parquet(shard.quarantine) for shard in written)])
         usable = [shard.part for shard in written if pq.read_metadata(shard.part).num_rows]
         if not usable:
             raise ReleaseError(
-                f"{settings.root}: none of {entries.height} records can be used, for "
+                f"{settings.root}: none of {entries.height + broken.height} records can be used, for "
                 f"{dict(quarantine['reason'].value_counts(sort=True).iter_rows())}; first: {quarantine['message'][0]}"
             )
         for number, part in enumerate(usable):
@@ -78,6 +77,29 @@ def ingest(dataset: str, settings: Ingest, limits: Quality, folder: Path, worker
         write_table(folder / "quarantine.parquet", quarantine.to_arrow().cast(QUARANTINE_SCHEMA))
         shutil.rmtree(work)
     return _figures(folder)
+
+
+def _usable(dataset: str, settings: Ingest, entries: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The entries without a fault, and those with one as rows of the quarantine.
+
+    Raises:
+        ReleaseError: there is none without, or more than half have one: the table is not what the settings say, or damaged.
+    """
+    if entries.is_empty():
+        raise ReleaseError(f"{settings.root}: its table lists no record: complete it")
+    broken = entries.filter(pl.col("fault").is_not_null())
+    if broken.height > entries.height * MOST_BROKEN:
+        raise ReleaseError(
+            f"{broken['fault'][0]} (and {broken.height - 1} more of {entries.height} rows cannot be used: most likely the "
+            "table is another than params.yaml says, or damaged)"
+        )
+    rows = broken.select(
+        dataset=pl.lit(dataset),
+        record_id="record_id",
+        reason=pl.lit("broken row"),
+        message=pl.col("fault").str.replace_all(f"{settings.root}/", "", literal=True),
+    )
+    return entries.filter(pl.col("fault").is_null()), rows
 
 
 def _refuse_repeated(settings: Ingest, ids: pl.Series) -> None:

@@ -32,6 +32,8 @@ _CONCEPTS_HEAD = ["concept", "name", "category", "broader"]
 _MAPPING_HEAD = ["scheme", "code", "concept", "certainty", "note"]
 _BORDER = re.compile(r", (?!although)| with | but (?=consider |cannot rule out )|,? (?:al)?though ")
 _REGIONS = re.compile(rf"\b{REGIONS}\b")
+_LEAD = r"(?:I{1,3}|aV[RLF]|V[1-9]R?)"
+_IN_LEADS = re.compile(rf" in (?:the )?(?:leads? )?{_LEAD}(?:(?:, and |, ?| and | ?/ ?| ?- ?){_LEAD})*$")
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ class Vocabulary:
 
         A canonical statement that is not in the table is read in parts, at its commas, each " with ", "but consider" and
         "though", if every part is known: "possible atrial flutter with ventricular premature complexes" says atrial flutter,
-        possibly, and the extra beats, surely. A qualifier holds for its own part and for what follows behind a comma. Of
-        "X or Y" each is possible.
+        possibly, and the extra beats, surely. The leads at the end of a part ("T wave inversion in V5/V6") are passed over.
+        A qualifier holds for its own part and for what follows behind a comma. Of "X or Y" each is possible.
 
         Raises:
             EsiError: there is no such scheme.
@@ -96,6 +98,8 @@ class Vocabulary:
         known = self._row(text)
         if known is not None:
             return known
+        if in_leads := _IN_LEADS.search(text):
+            return self._part(text[: in_leads.start()])
         certainty, rest = _qualifier(text)
         choices = [self._part(choice) for choice in rest.split(" or ")] if " or " in rest else []
         if choices and None not in choices:

@@ -30,6 +30,7 @@ def test_real_headers(real: Path) -> None:
         "codes": ["59118001"],  # its header says RBBB in letters
         "likelihoods": [],
         "statements": ["right bundle branch block"],
+        "fault": None,
     }
     assert found["JS00001"]["codes"] == ["164889003", "59118001", "164934002"]
     assert found["JS00001"]["statements"] == ["atrial fibrillation", "right bundle branch block", "T wave abnormal"]

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy.io import savemat
 
@@ -128,13 +130,17 @@ def test_files_that_cannot_be_read_say_why(tmp_path: Path) -> None:
         ("A0002,10,,", "row 2 below the header: labels .* are not numbers from 1 to 9"),
         ("A0002,RBBB,,", "row 2 below the header: labels .* are not numbers from 1 to 9"),
         ("A0002,2.5,,", "row 2 below the header: labels .* are not numbers from 1 to 9"),
-        ("A0001,5,,", "row 2 below the header: Recording 'A0001' is empty or stands there twice"),
-        (",5,,", "row 2 below the header: Recording None is empty"),
+        ("A0001,6,,", r"rows \[1, 2\] below the header list one record, A0001, and differ: keep the one that is right"),
+        (",5,,", "row 2 below the header: Recording None is no name of a record"),
+        ("A0002,5", "row 2 below the header has 2 cells, not 4 as the header"),
     ],
 )
-def test_a_broken_row_is_named(tmp_path: Path, row: str, words: str) -> None:
-    with pytest.raises(ReleaseError, match=words):
-        cpsc2018.entries(write(tmp_path, "A0001,5,,", row))
+def test_a_broken_row_is_named_and_stops_no_other(tmp_path: Path, row: str, words: str) -> None:
+    entries = cpsc2018.entries(write(tmp_path, "A0001,5,,", row, "A0003,5,,"))
+    faults = entries["fault"].drop_nulls().to_list()
+    assert len(faults) == 1
+    assert re.search(words, faults[0])
+    assert "A0003" in entries.filter(pl.col("fault").is_null())["record_id"]
 
 
 def test_a_folder_of_another_kind_is_one_sentence(tmp_path: Path, real: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import gzip
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,7 @@ def test_a_release(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "codes": [],
         "likelihoods": [],
         "statements": ["Sinus rhythm", "Possible LVH, age undetermined", '"Poor" R wave', "Abnormal ECG"],
+        "fault": None,
     }
     without = entries.row(1, named=True)  # neither a measurement nor a patient
     assert (without["record_id"], without["age"], without["sex"], without["statements"]) == ("42402632", None, None, [])
@@ -100,27 +102,46 @@ def test_records_keep_their_order_and_their_own_reports(tmp_path: Path) -> None:
     assert entries["statements"].to_list() == list(reports.values())
 
 
-def test_rows_that_are_there_twice(tmp_path: Path) -> None:
+def test_rows_that_are_there_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path, [record(1, 10000032), record(1, 10000032), record(2, 10000032)], {1: ["Sinus rhythm"]})
     assert mimic.entries(tmp_path, None)["record_id"].to_list() == ["1", "2"]  # the very same row: one record
-    write(tmp_path, [record(1, 10000032), record(1, 10000117)], {1: ["Sinus rhythm"]})
-    with pytest.raises(ReleaseError, match=r"record_list.csv: 1 values of study_id .* two different rows, first 1: keep"):
-        mimic.entries(tmp_path, None)
+    write(tmp_path, [record(1, 10000032), record(1, 10000117), record(2, 10000032)], {1: ["Sinus rhythm"]})
+    entries = mimic.entries(tmp_path, None)
+    assert entries["record_id"].to_list() == ["1", "1", "2"]
+    assert entries["fault"].is_null().to_list() == [False, False, True]
+    assert "record_list.csv: row 1 below the header is one of several for one study_id that differ" in entries["fault"][0]
     write(tmp_path, [record(1, 10000032)], {}, [[10000032, "M", 60, 2180, "", ""], [10000032, "F", 60, 2180, "", ""]])
-    with pytest.raises(ReleaseError, match=r"patients.csv: 1 values of subject_id"):
-        mimic.entries(tmp_path, tmp_path / "patients.csv")
+    capsys.readouterr()
+    unknown = mimic.entries(tmp_path, tmp_path / "patients.csv")
+    assert unknown.select("age", "sex", "fault").rows() == [(None, None, None)]
+    assert "patients.csv: 2 of 2 rows are broken, whose ages and sexes stay empty, first: " in capsys.readouterr().err
 
 
 def test_a_row_without_study_subject_or_path_is_named(tmp_path: Path) -> None:
-    write(tmp_path, [record(1, 10000032), [10000032, "", "", "2180-07-23 08:44:00", "files/x"]], {})
-    with pytest.raises(ReleaseError, match=r"record_list.csv: row 2 below the header has no study_id"):
-        mimic.entries(tmp_path, None)
-    write(tmp_path, [[10000032, 1, 1, "2180-07-23 08:44:00", ""]], {})
-    with pytest.raises(ReleaseError, match=r"record_list.csv: row 1 below the header has no path"):
-        mimic.entries(tmp_path, None)
-    write(tmp_path, [["", 1, 1, "2180-07-23 08:44:00", "files/x"]], {})
-    with pytest.raises(ReleaseError, match=r"record_list.csv: row 1 below the header has no subject_id"):
-        mimic.entries(tmp_path, None)
+    rows = [
+        record(1, 10000032),
+        [10000032, "", "", "2180-07-23 08:44:00", "files/x"],
+        [10000032, 3, 3, "2180-07-23 08:44:00", ""],
+        ["", 4, 4, "2180-07-23 08:44:00", "files/x"],
+        [10000032, 5, 5, "2180-07-23 08:44:00", "../files/x"],
+    ]
+    entries = mimic.entries(write(tmp_path, rows, {}), None)
+    assert entries["record_id"].to_list() == ["1", "row 2", "3", "4", "5"]
+    assert entries["fault"][0] is None
+    for number, what in enumerate(["study_id", "path", "subject_id"], start=2):
+        assert f"record_list.csv: row {number} below the header has no {what}: " in entries["fault"][number - 1]
+    assert "row 5 below the header names a path that leads out of the set" in entries["fault"][4]
+
+
+def test_ids_that_a_spreadsheet_has_touched(tmp_path: Path) -> None:
+    write(tmp_path, [record(1, 10000032), record(2, 10000117)], {1: ["Sinus rhythm"], 2: ["AF"]})
+    expected = mimic.entries(tmp_path, tmp_path / "patients.csv")
+    for name in ("machine_measurements.csv", "patients.csv"):
+        text = (tmp_path / name).read_text()
+        (tmp_path / name).write_text(
+            re.sub(r"^10000032,(\d*)", r"10000032.0,\1.0" if "mach" in name else "10000032.0,", text, flags=re.M)
+        )
+    assert mimic.entries(tmp_path, tmp_path / "patients.csv").equals(expected)
 
 
 def test_what_is_missing_is_one_sentence(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import polars as pl
@@ -100,11 +101,15 @@ def test_empty_cells_and_unknown_codes(tmp_path: Path, capsys: pytest.CaptureFix
         row(age="-3"),
         row(fold="99999"),
         row(fold="2.5"),
+        row().replace(",1,", ",3,"),
+        row().replace("records500/00000/00007_hr", "../../00007_hr"),
     ],
 )
-def test_a_broken_row_is_named(tmp_path: Path, broken: str) -> None:
-    with pytest.raises(ReleaseError, match=r"ptbxl_database.csv: row 2 below the header .*download PTB-XL"):
-        ptbxl.entries(write(tmp_path, row(), broken), 500)
+def test_a_broken_row_is_named_and_stops_no_other(tmp_path: Path, broken: str) -> None:
+    entries = ptbxl.entries(write(tmp_path, row(ecg_id="6"), broken, row(ecg_id="8")), 500)
+    assert entries["record_id"].to_list() in (["6", "7", "8"], ["6", "row 2", "8"])
+    assert entries["fault"].is_null().to_list() == [True, False, True]
+    assert re.search(r"ptbxl_database.csv: row 2 below the header .*download PTB-XL", entries["fault"][1])
 
 
 def test_a_table_that_went_through_pandas(tmp_path: Path) -> None:

@@ -17,10 +17,11 @@ import polars as pl
 from tqdm import tqdm
 
 from esi.ecg.entries import ReleaseError, entry_table, require
-from esi.ecg.readers.codes import with_statements
-from esi.ecg.readers.folders import files_below
+from esi.ecg.readers.cells import shown
+from esi.ecg.readers.codes import CodeTable, OwnLabels, snomed_table, with_statements
+from esi.ecg.readers.folders import files_below, path_below
 from esi.ecg.readers.people import age_of, sex_of
-from esi.ecg.reference import cpsc_classes, snomed_descriptions
+from esi.ecg.readers.table_text import read_text
 
 REMEDY = (
     "download the set from PhysioNet (challenge-2021 for CPSC2018 and others, ecg-arrhythmia for Chapman-Shaoxing-Ningbo, "
@@ -50,53 +51,58 @@ def check(root: Path) -> None:
         )
 
 
-def entries(root: Path) -> pl.DataFrame:
+def entries(root: Path, own: OwnLabels | None = None) -> pl.DataFrame:
     """The records below a folder as `entries.SCHEMA`, by path; each is a subject of its own, for these releases tell none.
 
     `#Dx` holds SNOMED CT codes, or CPSC2018's own class names, which become the SNOMED CT codes that the Challenge gave
     them. A header whose signal lines are broken still gives its entry, and so does a record that a RECORDS file lists and
     that is not there: the signal reader then says what is wrong with it.
 
+    Args:
+        root: the folder.
+        own: the set's own map of labels.
+
     Raises:
-        ReleaseError: there is no such folder, no header in it, or no `#Dx` line in the first headers.
+        ReleaseError: there is no such folder, no header in it, no `#Dx` line in the first headers, or not one known code.
     """
     check(root)
+    codes = snomed_table().with_own(own or {})
     paths = _record_paths(root)
     chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
     # threads: a cold disk or a file server answers many requests at a time
     with ThreadPoolExecutor(THREADS) as pool, tqdm(total=len(paths), desc=f"headers of {root.name}", unit="header") as bar:
         rows = []
-        for chunk in pool.map(lambda chunk: [_row(root, path) for path in chunk], chunks):
+        for chunk in pool.map(lambda chunk: [_row(root, path, codes) for path in chunk], chunks):
             rows += chunk
             bar.update(len(chunk))
-    return with_statements(entry_table(rows), snomed_descriptions(), "snomed_statements.csv", root)
+    return with_statements(entry_table(rows), codes, root)
 
 
 def _record_paths(root: Path) -> list[str]:
     """The headers below a folder, and those that its RECORDS files list besides."""
     files = list(files_below(root))
     paths = {path for path in files if path.endswith(".hea")}
-    absent = []
+    absent, outside = [], []
     for index in (path for path in files if Path(path).name == "RECORDS"):
         place = Path(index).parent
-        for line in filter(None, map(str.strip, _lines(root / index))):
+        for line in filter(None, map(str.strip, read_text(root / index, REMEDY).split("\n"))):
             listed = (place / line).as_posix()
             if line.endswith("/"):
                 absent += [] if (root / listed).is_dir() else [listed]
+            elif (path := path_below(root, f"{listed.removesuffix('.hea')}.hea")) is not None:
+                paths.add(path)
             else:
-                paths.add(f"{listed.removesuffix('.hea')}.hea")
+                outside.append(listed)
     if absent:
         print(
             f"{root}: RECORDS lists {len(absent)} folders that are not there, first {absent[0]}: {REMEDY}", file=sys.stderr
         )
+    if outside:
+        print(
+            f"{root}: RECORDS lists {len(outside)} records outside of it, first {shown(outside[0])}: left out",
+            file=sys.stderr,
+        )
     return sorted(paths)
-
-
-def _lines(index: Path) -> list[str]:
-    try:
-        return index.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise ReleaseError(f"{index}: cannot be read ({error.strerror}): give yourself the right to, or remove it") from None
 
 
 def _comments(header: Path) -> dict[str, str]:
@@ -107,9 +113,8 @@ def _comments(header: Path) -> dict[str, str]:
     return {key.lower(): value for key, value in _COMMENT.findall(text)}
 
 
-def _row(root: Path, path: str) -> dict[str, Any]:
+def _row(root: Path, path: str, table: CodeTable) -> dict[str, Any]:
     comments = _comments(root / path)
-    by_class_name = {item.code: item.snomed for item in cpsc_classes().values()}
     codes = [code for code in re.split(r"[,\s]+", comments.get("dx", "")) if code and code.lower() not in _NO_CODE]
     name = Path(path).stem
     return {
@@ -118,5 +123,5 @@ def _row(root: Path, path: str) -> dict[str, Any]:
         "path": path,
         "age": age_of(comments.get("age", "")),
         "sex": sex_of(comments.get("sex", "")),
-        "codes": list(dict.fromkeys(by_class_name.get(code, code) for code in codes)),
+        "codes": list(dict.fromkeys(known for code in codes for known in table.codes_of(code))),
     }

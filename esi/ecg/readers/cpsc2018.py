@@ -12,12 +12,14 @@ import polars as pl
 from tqdm import tqdm
 
 from esi.ecg import cpsc_mat
-from esi.ecg.entries import ReleaseError, entry_table, require
-from esi.ecg.readers.codes import with_statements
+from esi.ecg.entries import ReleaseError, RowError, entry_table, require
+from esi.ecg.readers.cells import plain, shown, whole
+from esi.ecg.readers.codes import OwnLabels, snomed_table, with_statements
 from esi.ecg.readers.csv_files import read_columns, require_columns
 from esi.ecg.readers.folders import files_below
 from esi.ecg.readers.people import age_of, sex_of
-from esi.ecg.reference import cpsc_classes, snomed_descriptions
+from esi.ecg.readers.table_rows import read_rows
+from esi.ecg.reference import cpsc_classes
 from esi.ecg.wfdb_files import RecordError
 
 REMEDY = (
@@ -25,6 +27,7 @@ REMEDY = (
     "there, or set the data set's ingest root in params.yaml to the folder that holds REFERENCE.csv"
 )
 LABELS = ["First_label", "Second_label", "Third_label"]
+RECORDS = 6_877  # of the training sets
 LOOKED_AT = 20  # records, by `check`
 THREADS = 4  # several, for a cold disk; unpacking a file lets the others read
 
@@ -53,7 +56,7 @@ def check(root: Path) -> None:
     )
 
 
-def entries(root: Path) -> pl.DataFrame:
+def entries(root: Path, own: OwnLabels | None = None) -> pl.DataFrame:
     """The records that REFERENCE.csv lists as `entries.SCHEMA`, by name: the same as from the Challenge layout of the set.
 
     Its class numbers become the SNOMED CT codes that the Challenge gave them, in the order of the numbers, as there. Each
@@ -66,20 +69,18 @@ def entries(root: Path) -> pl.DataFrame:
     check(root)
     reference = _reference(root)
     table = read_columns(reference, ["Recording", *LABELS], REMEDY)
-    codes = {}
-    for number, (name, *labels) in enumerate(table.iter_rows(), start=1):
-        place = f"{reference}: row {number} below the header"
-        if not name or name in codes:
-            raise ReleaseError(f"{place}: Recording {name!r} is empty or stands there twice: correct it, or {REMEDY}")
-        codes[name] = _codes(place, labels)
+    listed = read_rows(reference, table, "Recording", _row)
+    codes = {row["record_id"]: row["codes"] for row in listed if "codes" in row}
+    faults = {row["record_id"]: row["fault"] for row in listed if row.get("fault")}
     paths = {Path(path).stem: path for path in files_below(root, ".mat")}
-    unlisted = sorted(set(paths) - set(codes))
+    unlisted = sorted(set(paths) - set(codes) - set(faults))
     if unlisted:
         print(
-            f"{root}: {len(unlisted)} .mat files are not in REFERENCE.csv and are left out, first {paths[unlisted[0]]}",
+            f"{root}: {len(unlisted)} .mat files are not in REFERENCE.csv and are left out, first {paths[unlisted[0]]}; "
+            f"it has {len(listed)} rows (CPSC2018: {RECORDS:,}): if it was cut, download it again",
             file=sys.stderr,
         )
-    names = sorted(codes)
+    names = sorted(codes | faults)
     with ThreadPoolExecutor(THREADS) as pool:
         files = [root / paths.get(name, f"{name}.mat") for name in names]
         people = tqdm(pool.map(_person, files), "ages and sexes of CPSC2018", len(files), unit="record")
@@ -90,11 +91,12 @@ def entries(root: Path) -> pl.DataFrame:
                 "path": paths.get(name, f"{name}.mat"),
                 "age": age_of(person.get("age", "")),
                 "sex": sex_of(person.get("sex", "")),
-                "codes": codes[name],
+                "codes": codes.get(name, []),
+                "fault": faults.get(name),
             }
             for name, person in zip(names, people, strict=True)
         ]
-    return with_statements(entry_table(rows), snomed_descriptions(), "snomed_statements.csv", root)
+    return with_statements(entry_table(rows), snomed_table().with_own(own or {}), root)
 
 
 def _reference(root: Path) -> Path:
@@ -108,14 +110,17 @@ def _reference(root: Path) -> Path:
     return root / found[0]
 
 
-def _codes(place: str, labels: list[str | None]) -> list[str]:
-    """The SNOMED CT codes of a row's labels: "5", "5.0" (a table that went through pandas) or nothing."""
-    by_number = {float(item.number): item.snomed for item in cpsc_classes().values()}
-    try:
-        numbers = {float(label) for label in labels if label and label.lower() != "nan"}
-        return [by_number[number] for number in sorted(numbers)]
-    except (ValueError, KeyError):
-        raise ReleaseError(f"{place}: labels {labels} are not numbers from 1 to 9: correct them, or {REMEDY}") from None
+def _row(place: str, cells: dict[str, str | None]) -> dict[str, Any]:
+    """The record and the SNOMED CT codes of its labels: 5, or 5.0 and 5,0 of a table that a spreadsheet has touched."""
+    by_number = {str(item.number): item.snomed for item in cpsc_classes().values()}
+    record = plain(cells["Recording"] or "").removesuffix(".mat")
+    if not record or "/" in record:
+        raise RowError(f"{place}: Recording {cells['Recording']!r} is no name of a record: correct it, or {REMEDY}")
+    labels = [cells[name] or "" for name in LABELS]
+    numbers = {whole(label) or shown(label) for label in labels if label.lower() not in ("", "nan")}
+    if not numbers <= set(by_number):
+        raise RowError(f"{place}: labels {sorted(numbers)} are not numbers from 1 to 9: correct them, or {REMEDY}")
+    return {"record_id": record, "codes": [by_number[number] for number in sorted(numbers)]}
 
 
 def _person(path: Path) -> dict[str, Any]:

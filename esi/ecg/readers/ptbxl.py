@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import ast
-import csv
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from esi.ecg.entries import ReleaseError, entry_table, require
-from esi.ecg.readers.codes import with_statements
+from esi.ecg.entries import ReleaseError, RowError, entry_table, require
+from esi.ecg.readers.cells import number, shown, whole
+from esi.ecg.readers.codes import CodeTable, OwnLabels, scp_table, with_statements
 from esi.ecg.readers.csv_files import read_columns, require_columns
+from esi.ecg.readers.folders import files_below, path_below
 from esi.ecg.readers.people import age_of
+from esi.ecg.readers.table_rows import read_rows
 from esi.ecg.reference import scp_statements
 
 REMEDY = (
@@ -22,6 +26,10 @@ REMEDY = (
 COLUMNS = ["ecg_id", "patient_id", "age", "sex", "scp_codes", "strat_fold"]
 OVER_89 = 300.0  # the release's mark for ages that would identify a subject
 AGE_OF_OVER_89 = 90.0
+RECORDS = 21_799  # of the whole release
+_EMPTY = ("", "nan", "none", "null")
+_ORDINARY = dict.fromkeys(map(ord, "‘’‚‛`´"), "'") | dict.fromkeys(map(ord, "“”„‟«»"), '"') | {0xA0: " "}
+_DECIMAL_COMMA = re.compile(r"(:\s*\d+),(\d+)(?=\s*[,}])")
 
 
 def check(root: Path, rate: int) -> None:
@@ -42,68 +50,115 @@ def check(root: Path, rate: int) -> None:
         _same_statements(root / "scp_statements.csv")
 
 
-def entries(root: Path, rate: int) -> pl.DataFrame:
+def entries(root: Path, rate: int, own: OwnLabels | None = None) -> pl.DataFrame:
     """The records of a PTB-XL folder as `entries.SCHEMA`, in the order of its table.
 
     A statement counts whatever its likelihood: 0 means "unknown" in this release, and the published benchmark (Strodthoff et
-    al. 2020) counts them so. A row without a subject is taken as a subject of its own.
+    al. 2020) counts them so. A row without a subject is taken as a subject of its own. How many rows and files of signals do
+    not go together is said on stderr.
 
     Args:
         root: the folder with ptbxl_database.csv.
         rate: 500 or 100, which of the two copies of the signals.
+        own: the set's own map of labels.
 
     Raises:
         ReleaseError: the table is missing, or not PTB-XL's.
     """
     check(root, rate)
     path = root / "ptbxl_database.csv"
-    table = read_columns(path, [*COLUMNS, _file_column(rate)], REMEDY).rename({_file_column(rate): "file"})
-    rows = entry_table(_row(path, number, row) for number, row in enumerate(table.iter_rows(named=True), start=1))
-    descriptions = {code: statement.description for code, statement in scp_statements().items()}
-    return with_statements(rows, descriptions, "scp_statements.csv", root)
+    codes = scp_table().with_own(own or {})
+    table = read_columns(path, [*COLUMNS, _file_column(rate)], REMEDY)
+    rows = entry_table(read_rows(path, table, "ecg_id", lambda place, cells: _row(root, rate, codes, place, cells)))
+    _say_differences(root, rate, rows)
+    return with_statements(rows, codes, path)
 
 
 def _file_column(rate: int) -> str:
     return {100: "filename_lr", 500: "filename_hr"}[rate]
 
 
-def _row(table: Path, number: int, row: dict[str, str | None]) -> dict[str, Any]:
+def _row(root: Path, rate: int, codes: CodeTable, place: str, cells: dict[str, str | None]) -> dict[str, Any]:
+    row = {name: cell or "" for name, cell in cells.items()}
     try:
-        codes = {str(code): float(likelihood) for code, likelihood in ast.literal_eval(row["scp_codes"] or "{}").items()}
-        if not all(0 <= likelihood <= 100 for likelihood in codes.values()):
-            raise ValueError(codes)
-        age = float(row["age"]) if row["age"] and row["age"].lower() != "nan" else None
-        if age is not None and age != OVER_89 and age_of(str(age)) is None:
-            raise ValueError(age)
+        record = whole(row["ecg_id"])
+        subject = whole(row["patient_id"]) if row["patient_id"] else f"record-{record}"
+        likelihoods = _likelihoods(codes, row["scp_codes"])
+        file = path_below(root, f"{row[_file_column(rate)].removesuffix('.hea')}.hea")
+        if record is None or subject is None or file in (None, ".hea"):
+            raise ValueError(record, subject, file)
         return {
-            "record_id": str(int(row["ecg_id"] or "")),
-            "subject_id": str(int(float(row["patient_id"]))) if row["patient_id"] else f"record-{row['ecg_id']}",
-            "path": f"{(row['file'] or '').removesuffix('.hea')}.hea",
-            "age": AGE_OF_OVER_89 if age == OVER_89 else age,
-            "sex": {"0": "male", "1": "female"}.get((row["sex"] or "").removesuffix(".0")),
-            "fold": _fold(row["strat_fold"]) if row["strat_fold"] else None,
-            "codes": list(codes),
-            "likelihoods": list(codes.values()),
+            "record_id": record,
+            "subject_id": subject,
+            "path": file,
+            "age": _age(row["age"]),
+            "sex": _sex(row["sex"]),
+            "fold": _fold(row["strat_fold"]),
+            "codes": list(likelihoods),
+            "likelihoods": list(likelihoods.values()),
         }
-    except (ValueError, SyntaxError, AttributeError, TypeError, OverflowError, RecursionError, MemoryError):
-        shown = {name: row[name] for name in ("ecg_id", "scp_codes", "strat_fold")}
-        raise ReleaseError(f"{table}: row {number} below the header is not one of PTB-XL's ({shown}): {REMEDY}") from None
+    except (ValueError, LookupError, SyntaxError, AttributeError, TypeError, OverflowError, RecursionError, MemoryError):
+        names = ("ecg_id", "scp_codes", "strat_fold", _file_column(rate))
+        seen = {name: shown(row[name]) for name in names}
+        raise RowError(f"{place} is not one of PTB-XL's ({seen}): correct it, or {REMEDY}") from None
 
 
-def _fold(text: str) -> int:
-    number = float(text)
-    if number not in range(1, 11):
+def _likelihoods(codes: CodeTable, text: str) -> dict[str, float]:
+    """The codes of a cell such as {'NORM': 80.0, 'SR': 0.0}, with typographic quotation marks or decimal commas, too."""
+    text = text.translate(_ORDINARY).strip()
+    text = text.strip('"') if text.startswith(("'{", '"{')) else text
+    text = _DECIMAL_COMMA.sub(r"\1.\2", text.strip("'").replace('""', '"'))
+    found = {}
+    for text_of_code, likelihood in ast.literal_eval(text or "{}").items():
+        (code,) = codes.codes_of(str(text_of_code))
+        if code in found or not 0 <= float(likelihood) <= 100:
+            raise ValueError(code, likelihood)
+        found[code] = float(likelihood)
+    return found
+
+
+def _age(text: str) -> float | None:
+    if text.lower() in _EMPTY:
+        return None
+    if number(text) == OVER_89:
+        return AGE_OF_OVER_89
+    age = age_of(text)
+    if age is None:
         raise ValueError(text)
-    return int(number)
+    return age
+
+
+def _sex(text: str) -> str | None:
+    return None if text.lower() in _EMPTY else {"0": "male", "1": "female"}[whole(text) or text]
+
+
+def _fold(text: str) -> int | None:
+    if text.lower() in _EMPTY:
+        return None
+    fold = int(whole(text) or text)
+    if not 1 <= fold <= 10:
+        raise ValueError(text)
+    return fold
+
+
+def _say_differences(root: Path, rate: int, rows: pl.DataFrame) -> None:
+    """A table that was cut between two rows looks whole: the files that it does not name tell."""
+    folder = root / f"records{rate}"
+    unlisted = {f"records{rate}/{path}" for path in files_below(folder, ".hea")}.difference(rows["path"].drop_nulls())
+    if unlisted:
+        print(
+            f"{root}: ptbxl_database.csv has {rows.height} rows (PTB-XL 1.0.3: {RECORDS:,}) and none for {len(unlisted)} "
+            f"records in records{rate}, which are left out, first {min(unlisted)}: if the table was cut, download it again",
+            file=sys.stderr,
+        )
 
 
 def _same_statements(path: Path) -> None:
     """The label tasks go by data/reference/scp_statements.csv: a release that classes its codes otherwise does not fit."""
     columns = ["diagnostic", "form", "rhythm", "diagnostic_class", "diagnostic_subclass"]
     require_columns(path, columns, REMEDY)
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))
-    theirs = {row[0]: dict(zip(rows[0], row, strict=False)) for row in rows[1:] if row}
+    table = read_columns(path, ["", *columns], REMEDY)
+    theirs = {row[""]: {name: cell or "" for name, cell in row.items()} for row in table.cells.iter_rows(named=True)}
     differing = [
         code
         for code, ours in scp_statements().items()

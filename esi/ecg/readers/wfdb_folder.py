@@ -5,20 +5,29 @@ docs/your-own-data.md shows how it is used.
 
 from __future__ import annotations
 
-import os
 import sys
+from collections import defaultdict
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import polars as pl
 from tqdm import tqdm
 
-from esi.ecg.entries import ReleaseError, entry_table, require
-from esi.ecg.readers.codes import with_statements
-from esi.ecg.readers.csv_files import read_columns, require_columns
-from esi.ecg.readers.folders import files_below
-from esi.ecg.readers.people import OLDEST, SEXES, age_of
-from esi.ecg.reference import scp_statements, snomed_descriptions
+from esi.ecg.entries import ReleaseError, RowError, entry_table, require
+from esi.ecg.readers.cells import shown, whole
+from esi.ecg.readers.codes import (
+    CodeTable,
+    OwnLabels,
+    scp_table,
+    snomed_table,
+    with_own_statements,
+    with_statements,
+)
+from esi.ecg.readers.csv_files import Table, read_columns, require_columns
+from esi.ecg.readers.folders import files_below, path_below
+from esi.ecg.readers.free_text import split_statements
+from esi.ecg.readers.people import OLDEST, SEXES, age_of, sex_of
+from esi.ecg.readers.table_rows import read_rows, refuse
 from esi.settings.data import WfdbFolder
 
 COLUMNS_REMEDY = "give the names of its columns under the data set's ingest columns in params.yaml, and the table as UTF-8"
@@ -54,61 +63,65 @@ def check(settings: WfdbFolder) -> None:
         raise ReleaseError(f"{path}: is neither a .csv, .tsv nor .parquet file: save the table as one of them")
 
 
-def entries(settings: WfdbFolder) -> pl.DataFrame:
+def entries(settings: WfdbFolder, own: OwnLabels | None = None) -> pl.DataFrame:
     """The records that the table lists as `entries.SCHEMA`, in its order.
 
     Labels that are text are the record's statements and its codes as well, so that tasks can be defined on them. A record
-    without a subject is a subject of its own. Headers below the folder that the table does not list are counted on stderr.
+    without a subject is a subject of its own. A row that cannot be understood, that contradicts another or names a path out
+    of the folder has a fault. Headers below the folder that the table does not list are counted on stderr.
+
+    Args:
+        settings: where the folder and its table lie, and what the columns hold.
+        own: the set's own map of labels.
 
     Raises:
-        ReleaseError: a column is missing; a record is listed twice or has no header; an age, sex or fold cannot be
-            understood; a subject stands in two folds. The sentence names the row.
+        ReleaseError: a column is missing, or not one of the codes is known.
     """
     check(settings)
     path = settings.root / settings.table
-    cells = tqdm(_table(path, settings).iter_rows(named=True), desc=f"rows of {path.name}", unit="row")
-    rows = [
-        _row(settings, f"{path}: row {number} below the header", row)
-        for number, row in enumerate(cells, start=1)
-        if any(row.values())  # spreadsheets write rows of empty cells
-    ]
-    table = entry_table(rows)
-    _refuse_contradictions(path, table)
-    unlisted = set(files_below(settings.root, ".hea")) - set(table["path"])
+    codes = {"scp": scp_table, "snomed": snomed_table}[settings.labels_are]() if settings.labels_are != "text" else None
+    codes = codes and codes.with_own(own or {})
+    table = _table(path, settings)
+    with tqdm(total=table.cells.height, desc=f"rows of {path.name}", unit="row") as bar:
+
+        def read(place: str, cells: dict[str, str | None]) -> dict[str, Any]:
+            bar.update()
+            return _row(settings, codes, place, {name: cell or "" for name, cell in cells.items()})
+
+        rows = read_rows(path, table, settings.columns.record, read)
+    _refuse_divided_subjects(path, rows)
+    entries = entry_table(rows)
+    unlisted = set(files_below(settings.root, ".hea")).difference(entries["path"].drop_nulls())
     if unlisted:
         print(f"{path}: does not list {len(unlisted)} records, which are left out, first {min(unlisted)}", file=sys.stderr)
-    match settings.labels_are:
-        case "scp":
-            descriptions = {code: statement.description for code, statement in scp_statements().items()}
-            return with_statements(table, descriptions, "scp_statements.csv", settings.root)
-        case "snomed":
-            return with_statements(table, snomed_descriptions(), "snomed_statements.csv", settings.root)
-        case _:
-            return table.with_columns(statements="codes")
+    if codes is None:
+        return with_own_statements(entries.with_columns(statements="codes"), own or {})
+    return with_statements(entries, codes, path)
 
 
 def _columns(settings: WfdbFolder) -> list[str]:
     return [name for name in settings.columns.model_dump().values() if name is not None]
 
 
-def _table(path: Path, settings: WfdbFolder) -> pl.DataFrame:
+def _table(path: Path, settings: WfdbFolder) -> Table:
     """The columns that the settings name, as stripped text."""
-    if path.suffix == ".parquet":
-        try:
-            table = pl.read_parquet(path, columns=_columns(settings))
-        except (pl.exceptions.PolarsError, OSError):
-            raise ReleaseError(f"{path}: is a damaged Parquet file: write it anew") from None
-        lists = [name for name, kind in table.schema.items() if isinstance(kind, pl.List)]
-        table = table.with_columns(pl.col(lists).cast(pl.List(pl.String)).list.join(settings.separator))
-    else:
-        table = read_columns(path, _columns(settings), COLUMNS_REMEDY, _CELL_SEPARATORS[path.suffix])
-    return table.select(pl.all().cast(pl.String).str.strip_chars().fill_null(""))
+    if path.suffix != ".parquet":
+        return read_columns(path, _columns(settings), COLUMNS_REMEDY, _CELL_SEPARATORS[path.suffix])
+    try:
+        table = pl.read_parquet(path, columns=_columns(settings))
+    except (pl.exceptions.PolarsError, OSError):
+        raise ReleaseError(f"{path}: is a damaged Parquet file: write it anew") from None
+    lists = [name for name, kind in table.schema.items() if isinstance(kind, pl.List)]
+    table = table.with_columns(pl.col(lists).cast(pl.List(pl.String)).list.join(settings.separator))
+    return Table(table.select(pl.all().cast(pl.String).str.strip_chars()), pl.Series([None] * table.height, dtype=pl.String))
 
 
-def _row(settings: WfdbFolder, place: str, cells: dict[str, str]) -> dict[str, Any]:
+def _row(settings: WfdbFolder, codes: CodeTable | None, place: str, cells: dict[str, str]) -> dict[str, Any]:
     columns = settings.columns
-    record = _record(settings.root, place, cells[columns.record])
+    record = _record(settings, place, cells[columns.record])
     labels = [label.strip() for label in cells[columns.labels].split(settings.separator)]
+    labels = [label for label in labels if label.lower() not in _UNKNOWN]
+    labels = [each for label in labels for each in (split_statements(label) if codes is None else codes.codes_of(label))]
     return {
         "record_id": record,
         "subject_id": (cells[columns.subject] if columns.subject else "") or f"record-{record}",
@@ -116,55 +129,55 @@ def _row(settings: WfdbFolder, place: str, cells: dict[str, str]) -> dict[str, A
         "age": _age(place, cells[columns.age]) if columns.age else None,
         "sex": _sex(place, cells[columns.sex]) if columns.sex else None,
         "fold": _fold(place, cells[columns.fold]) if columns.fold else None,
-        "codes": list(dict.fromkeys(label for label in labels if label.lower() not in _UNKNOWN)),
+        "codes": list(dict.fromkeys(labels)),
     }
 
 
-def _record(root: Path, place: str, text: str) -> str:
+def _record(settings: WfdbFolder, place: str, text: str) -> str:
     """The record's path below root without its extension."""
-    path = PurePosixPath(text.replace("\\", "/"))
-    if not text or path.is_absolute() or ".." in path.parts:
-        raise ReleaseError(f"{place}: {text!r} is not the path of a record below {root}: correct it or remove the row")
-    record = path.with_suffix("") if path.suffix in _EXTENSIONS else path
-    if not os.path.isfile(root / f"{record}.hea"):  # False, unlike that of Path, for a name that no file can have
-        raise ReleaseError(f"{place}: {root / str(record)}.hea is missing: put it there, or correct or remove the row")
-    return str(record)
+    text = text.replace("\\", "/")
+    extension = PurePosixPath(text).suffix
+    record = text.removesuffix(extension) if extension in _EXTENSIONS else text
+    found = path_below(settings.root, f"{record}.hea", settings.table.parent.as_posix()) if record else None
+    if found is None or PurePosixPath(found).name == ".hea":
+        raise RowError(
+            f"{place}: {shown(text)!r} is not the path of a record below {settings.root}: correct it or remove the row"
+        )
+    return PurePosixPath(found.removesuffix(".hea")).as_posix()
 
 
 def _age(place: str, text: str) -> float | None:
     age = age_of(text)
     if age is None and text.lower() not in _UNKNOWN:
-        raise ReleaseError(f"{place}: age {text!r} is not in years from 0 to {OLDEST:.0f}: correct it or empty the cell")
+        raise RowError(f"{place}: age {shown(text)!r} is not in years from 0 to {OLDEST:.0f}: correct it or empty the cell")
     return age
 
 
 def _sex(place: str, text: str) -> str | None:
-    if text.lower() not in SEXES | dict.fromkeys(_UNKNOWN):
-        raise ReleaseError(f"{place}: sex {text!r} is none of {sorted(SEXES)}: write one of these or empty the cell")
-    return SEXES.get(text.lower())
+    sex = sex_of(text)
+    if sex is None and text.lower() not in _UNKNOWN:
+        raise RowError(f"{place}: sex {shown(text)!r} is none of {sorted(SEXES)}: write one of these or empty the cell")
+    return sex
 
 
 def _fold(place: str, text: str) -> int | None:
     if text.lower() in _UNKNOWN:
         return None
-    number = text.removesuffix(".0")  # of a table that went through pandas
-    if not (number.isdecimal() and int(number) <= _LARGEST_FOLD):
-        raise ReleaseError(f"{place}: fold {text!r} is not a number from 0 to {_LARGEST_FOLD}: correct it or empty the cell")
-    return int(number)
+    fold = whole(text)  # 3.0 of a table that went through pandas
+    if fold is None or int(fold) > _LARGEST_FOLD:
+        raise RowError(
+            f"{place}: fold {shown(text)!r} is not a number from 0 to {_LARGEST_FOLD}: correct it or empty the cell"
+        )
+    return int(fold)
 
 
-def _refuse_contradictions(path: Path, table: pl.DataFrame) -> None:
-    rows = table.select("record_id", "subject_id", "fold", row=pl.int_range(1, pl.len() + 1))
-    repeated = rows.filter(pl.col("record_id").is_duplicated())
-    if repeated.height:
-        twice = repeated.filter(pl.col("record_id") == repeated["record_id"][0])
-        raise ReleaseError(
-            f"{path}: rows {twice['row'].to_list()} below the header list one record, {twice['record_id'][0]}: keep one row"
-        )
-    split = rows.filter(pl.col("fold").n_unique().over("subject_id") > 1)
-    if split.height:
-        one = split.filter(pl.col("subject_id") == split["subject_id"][0])
-        raise ReleaseError(
-            f"{path}: rows {one['row'].head(20).to_list()} below the header are one subject with the folds "
-            f"{one['fold'].unique(maintain_order=True).to_list()}: give all records of a subject the same fold, or none"
-        )
+def _refuse_divided_subjects(path: Path, rows: list[dict[str, Any]]) -> None:
+    of_subject = defaultdict(list)
+    for row in rows:
+        if row.get("fault") is None:
+            of_subject[row["subject_id"]].append((row["row"], row))
+    for same in of_subject.values():
+        folds = list(dict.fromkeys(row["fold"] for _, row in same))
+        if len(folds) > 1:
+            remedy = "give all records of a subject the same fold, or none"
+            refuse(path, same, f"are one subject with the folds {folds}", remedy)
