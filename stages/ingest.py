@@ -20,6 +20,13 @@ def main(dataset: str) -> None:
     write_json(Path("metrics/ingest") / f"{dataset}.json", figures)
     if said := summary(out / "quarantine.parquet", figures["records"]):
         print(f"ingest {dataset}: {said}", file=sys.stderr)
+    if figures["with_checksum_errors"]:
+        print(
+            f"ingest {dataset}: {figures['with_checksum_errors']} of {figures['records']} ECGs hold signals that are not "
+            f"what their WFDB headers say (column checksum_errors of {out}): damage, or headers that were wrong from the "
+            "start; `quality.max_checksum_errors: 0` in params.yaml leaves them out",
+            file=sys.stderr,
+        )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.io import loadmat
 
 from esi.ecg.leads import LEADS
-from esi.ecg.wfdb_files import RecordError
+from esi.ecg.wfdb_header import RecordError
 
 RATE = 500.0
 

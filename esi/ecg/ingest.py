@@ -140,6 +140,9 @@ def _figures(folder: Path) -> dict[str, Any]:
         **{f"records_{name}": (rows["split"] == name).sum() for name in ("train", "validation", "test", "unused")},
         "without_statements": (rows["statements"].list.len() == 0).sum(),
         "further_windows": (rows["window"] > 0).sum(),
+        "with_checksum_errors": (rows["checksum_errors"] > 0).sum(),
+        "without_checksums": rows["checksum_errors"].null_count(),
+        "with_derived_leads": (rows["derived_leads"] > 0).sum(),
         "hours": round(rows["valid_samples"].sum() / 500 / 3600, 3),
         "quarantined": reasons["count"].sum(),
         **{

@@ -23,12 +23,15 @@ from esi.ecg import cpsc_mat, wfdb_files
 from esi.ecg.leads import LEADS, SAMPLES
 from esi.ecg.standard import StandardEcg, windows
 from esi.ecg.tables import COMPRESSION, QUARANTINE_SCHEMA, ROW_GROUP_RECORDS, SCHEMA
-from esi.ecg.wfdb_files import RecordError
+from esi.ecg.wfdb_header import RecordError
 from esi.files import content_hash, replacing, write_table
 from esi.settings.data import Quality
 
 FROM_ENTRY = ("subject_id", "age", "sex", "fold", "split", "codes", "likelihoods", "statements")
-FROM_ECG = ("source_rate", "source_seconds", "window", "valid_samples", "flat_leads", "nonfinite", "clipped")
+FROM_ECG = (
+    "source_rate", "source_seconds", "window", "valid_samples", "flat_leads", "nonfinite", "clipped", "derived_leads",
+    "checksum_errors",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -142,9 +145,13 @@ def write_shard(shard: Shard, advance: Callable[[int], object]) -> ShardFiles:
 
 def _read(root: Path, path: str, every: bool, limits: Quality) -> Iterator[StandardEcg | RecordError]:
     """One record's windows in standard form, or the reason why not."""
-    read = cpsc_mat.read_signals if path.endswith(".mat") else wfdb_files.open_signals
     try:
-        for ecg in windows(*read(root / path), every, limits):
+        if path.endswith(".mat"):
+            standard = windows(*cpsc_mat.read_signals(root / path), every, limits)
+        else:
+            record = wfdb_files.open_record(root / path, root)
+            standard = windows(record.signals, record.names, record.rate, every, limits, record.checksum_errors)
+        for ecg in standard:
             yield _with_path(ecg, path) if isinstance(ecg, RecordError) else ecg
     except RecordError as error:
         yield _with_path(error, path)

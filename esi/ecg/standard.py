@@ -1,23 +1,25 @@
 """From a record as it was stored to the one form that every ECG has here: [12, 5000] int16 microvolts at 500 Hz.
 
-Leads go by name, other rates are resampled, longer records give their first ten seconds or a row for every ten, shorter
-ones are padded with zeros and keep their valid length. What is not usable is refused with a reason, never mended beyond
-recognition.
+Leads go by name, limb leads that are not stored follow from two that are, other rates are resampled, longer records give
+their first ten seconds or a row for every ten, shorter ones are padded with zeros and keep their valid length. What is not
+usable is refused with a reason, never mended beyond recognition.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 from scipy import signal as dsp
 
 from esi.ecg.leads import LEADS, RATE, SAMPLES, LeadError, lead_order
+from esi.ecg.limb_leads import with_limb_leads
 from esi.ecg.quality import NoiseFigures, noise_figures
-from esi.ecg.wfdb_files import Format16, RecordError
+from esi.ecg.wfdb_header import RecordError
+from esi.ecg.wfdb_signals import SegmentedSignals, StoredSignals
 from esi.settings.data import Quality
 
 FLAT_UV = 5  # a lead whose range stays below this over the record holds no heart
@@ -25,6 +27,7 @@ WINDOW_S = SAMPLES / RATE
 PADDING_S = 0.25  # all leads exactly constant up to the end for so long: padding (PTB-XL's own 500 Hz files: up to 0.118 s)
 RATES = (50.0, 100_000.0)  # Hz: below there is no QRS, above the resampling ratio is not to be had to five digits
 _INT16 = np.iinfo(np.int16)
+Signals = np.ndarray | StoredSignals | SegmentedSignals
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,18 @@ class StandardEcg:
     flat_leads: int
     nonfinite: float  # share of samples that were invalid and are interpolated
     clipped: float  # share of samples beyond +-32.767 mV
+    derived_leads: int  # that the record lacks and that follow from its other limb leads
     noise: NoiseFigures
+    checksum_errors: int | None = None  # signals of the file that are not what its header says; None where it says nothing
 
 
 def windows(
-    signal_CT: np.ndarray | Format16, names: list[str], rate: float, every: bool, limits: Quality
+    signal_CT: Signals,
+    names: list[str],
+    rate: float,
+    every: bool,
+    limits: Quality,
+    checksum_errors: int | None = None,
 ) -> Iterator[StandardEcg | RecordError]:
     """The record's ten-second windows in standard form, one at a time, each or its reason why not.
 
@@ -55,9 +65,11 @@ def windows(
         rate: samples a second.
         every: all windows, or the first alone; a rest at the end that is too short for a window of its own is left out.
         limits: what a window may show and still be used.
+        checksum_errors: how many of the file's signals are not what its header says; None where it says nothing.
 
     Raises:
-        RecordError: leads are missing, the rate is no ECG's, or the record is too short for one window.
+        RecordError: leads are missing, the rate is no ECG's, the record is too short for one window, or more of its signals
+            than may be are not what its header says.
     """
     try:
         order = lead_order(names)
@@ -65,7 +77,13 @@ def windows(
         raise RecordError("leads", str(error)) from None
     if not RATES[0] <= rate <= RATES[1]:
         raise RecordError("rate", f"is sampled at {rate:g} Hz; an ECG takes from {RATES[0]:g} to {RATES[1]:g}")
-    first, end = _without_padding(signal_CT, order, rate)
+    _refuse(
+        "checksum", checksum_errors, limits.max_checksum_errors, "{} of its signals are not what its header says (sum and "
+        "first sample): the file or the header is damaged, or not its own; at most {} may be"
+    )  # fmt: skip
+    rows = [row for row, channel in enumerate(order) if channel is not None]
+    present = [channel for channel in order if channel is not None]
+    first, end = _without_padding(signal_CT, present, rate)
     seconds = (end - first) / rate
     if seconds < limits.min_seconds:
         padding = "" if end - first == signal_CT.shape[1] else " without its padding"
@@ -75,30 +93,30 @@ def windows(
         if window and not (every and seconds - start >= limits.min_seconds):
             return
         stop = min(first + round((start + WINDOW_S) * rate), end)
-        part_CT = signal_CT[:, first + round(start * rate) : stop][order]
+        part_PT = signal_CT[:, first + round(start * rate) : stop][present]
         try:
-            yield _standardise(part_CT, window, rate, seconds, limits)
+            yield replace(_standardise(part_PT, rows, window, rate, seconds, limits), checksum_errors=checksum_errors)
         except RecordError as error:
             yield error
 
 
-def _without_padding(signal_CT: np.ndarray | Format16, order: list[int], rate: float) -> tuple[int, int]:
+def _without_padding(signal_CT: Signals, present: list[int], rate: float) -> tuple[int, int]:
     """Where the record begins and ends without padding; all of it where nothing ever changes, which is a flat record."""
     samples = signal_CT.shape[1]
-    head, tail = _still(signal_CT, order, from_end=False), _still(signal_CT, order, from_end=True)
+    head, tail = _still(signal_CT, present, from_end=False), _still(signal_CT, present, from_end=True)
     if head == samples:
         return 0, samples
     shortest = PADDING_S * rate
     return head if head >= shortest else 0, samples - (tail if tail >= shortest else 0)
 
 
-def _still(signal_CT: np.ndarray | Format16, order: list[int], from_end: bool) -> int:
+def _still(signal_CT: Signals, present: list[int], from_end: bool) -> int:
     """How many samples at one end all leads keep their value; an invalid sample counts as a change."""
     samples, looked_at = signal_CT.shape[1], 8  # nearly always enough; the whole of a long record is never looked at in vain
     while True:
         looked_at = min(looked_at, samples)
         part_CT = signal_CT[:, samples - looked_at :] if from_end else signal_CT[:, :looked_at]
-        changes = np.flatnonzero((part_CT[order, 1:] != part_CT[order, :-1]).any(axis=0))
+        changes = np.flatnonzero((part_CT[present, 1:] != part_CT[present, :-1]).any(axis=0))
         if len(changes):
             return looked_at - 1 - int(changes[-1]) if from_end else int(changes[0]) + 1
         if looked_at == samples:
@@ -106,12 +124,17 @@ def _still(signal_CT: np.ndarray | Format16, order: list[int], from_end: bool) -
         looked_at *= 8
 
 
-def _standardise(signal_CT: np.ndarray, window: int, rate: float, seconds: float, limits: Quality) -> StandardEcg:
-    finite_CT = np.isfinite(signal_CT)
-    nonfinite = 0.0 if finite_CT.all() else float(1 - finite_CT.mean())
+def _standardise(
+    signal_PT: np.ndarray, rows: list[int], window: int, rate: float, seconds: float, limits: Quality
+) -> StandardEcg:
+    """`signal_PT` holds the leads of these `rows`, in their order."""
+    finite_PT = np.isfinite(signal_PT)
+    nonfinite = 0.0 if finite_PT.all() else float(1 - finite_PT.mean())
     _refuse("non-finite", nonfinite, limits.max_nonfinite, "{:.1%} of its samples are invalid; at most {:.1%} may be")
     if nonfinite:
-        signal_CT = np.stack([_interpolate(lead, finite) for lead, finite in zip(signal_CT, finite_CT, strict=True)])
+        signal_PT = np.stack([_interpolate(lead, finite) for lead, finite in zip(signal_PT, finite_PT, strict=True)])
+    derived_leads = len(LEADS) - len(rows)
+    signal_CT = with_limb_leads(signal_PT, rows) if derived_leads else signal_PT
     flat_leads = int((np.ptp(signal_CT, axis=1) * 1e3 < FLAT_UV).sum())
     _refuse("flat", flat_leads, limits.max_flat_leads, f"{{}} of {len(LEADS)} leads are flat; at most {{}} may be")
     if rate != RATE:
@@ -120,6 +143,8 @@ def _standardise(signal_CT: np.ndarray, window: int, rate: float, seconds: float
         signal_CT = dsp.resample_poly(signal_CT, ratio.numerator, ratio.denominator, axis=1, padtype="edge")
     microvolts_CT = signal_CT[:, :SAMPLES] * 1e3
     np.rint(microvolts_CT, out=microvolts_CT)
+    if derived_leads:  # anew, from whole microvolts: so that the equations hold in the table; halves go to even numbers
+        microvolts_CT = np.rint(with_limb_leads(microvolts_CT[rows], rows))
     clipped = 0.0
     if microvolts_CT.min() < _INT16.min or microvolts_CT.max() > _INT16.max:
         clipped = float(((microvolts_CT < _INT16.min) | (microvolts_CT > _INT16.max)).mean())
@@ -132,7 +157,7 @@ def _standardise(signal_CT: np.ndarray, window: int, rate: float, seconds: float
     _refuse("wander", noise.wander_uv, limits.max_wander_uv, "wanders by {:.0f} uV RMS; at most {:.0f} are allowed")
     _refuse("mains", noise.mains_uv, limits.max_mains_uv, "hums by {:.0f} uV RMS; at most {:.0f} are allowed")
     _refuse("muscle", noise.muscle_uv, limits.max_muscle_uv, "has {:.0f} uV RMS of muscle noise; at most {:.0f} are allowed")
-    return StandardEcg(standard, window, rate, seconds, valid, flat_leads, nonfinite, clipped, noise)
+    return StandardEcg(standard, window, rate, seconds, valid, flat_leads, nonfinite, clipped, derived_leads, noise)
 
 
 def _refuse(reason: str, value: float | None, limit: float | None, message: str) -> None:

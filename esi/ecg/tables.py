@@ -35,6 +35,8 @@ SCHEMA = pa.schema(
         ("flat_fraction", pa.float32()),  # of leads and time
         ("nonfinite", pa.float32()),  # share of samples that were invalid and are interpolated
         ("clipped", pa.float32()),  # share of samples beyond +-32.767 mV
+        ("derived_leads", pa.int8()),  # limb leads that the file lacks and that follow from others
+        ("checksum_errors", pa.int8()),  # signals that are not what their header lines say; null where nothing is said
         ("wander_uv", pa.float32()),  # RMS below 0.5 Hz
         ("mains_uv", pa.float32()),  # RMS of the 50 or 60 Hz line; null where the file's rate cannot hold it
         ("muscle_uv", pa.float32()),  # RMS from 40 Hz upwards, QRS and mains left out

@@ -108,6 +108,7 @@ class Quality(Section):
     max_flat_fraction: Share | None
     max_nonfinite: Share
     max_clipped: Share
+    max_checksum_errors: int | None = Field(default=None, ge=0)
     max_wander_uv: float | None = Field(gt=0)
     max_mains_uv: float | None = Field(gt=0)
     max_muscle_uv: float | None = Field(gt=0)

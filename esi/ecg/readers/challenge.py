@@ -22,6 +22,7 @@ from esi.ecg.readers.codes import CodeTable, OwnLabels, snomed_table, with_state
 from esi.ecg.readers.folders import files_below, path_below
 from esi.ecg.readers.people import age_of, sex_of
 from esi.ecg.readers.table_text import read_text
+from esi.ecg.wfdb_header import RecordError, comments_of, header_lines
 
 REMEDY = (
     "download the set from PhysioNet (challenge-2021 for CPSC2018 and others, ecg-arrhythmia for Chapman-Shaoxing-Ningbo, "
@@ -30,7 +31,6 @@ REMEDY = (
 LOOKED_AT = 20  # headers, by `check`
 THREADS = 16
 CHUNK = 256  # headers a task
-_COMMENT = re.compile(r"^#[ \t]*(age|sex|dx)[ \t]*:[ \t]*(.*?)[ \t\r]*$", re.IGNORECASE | re.MULTILINE)
 _NO_CODE = {"unknown", "nan", "none"}
 
 
@@ -107,10 +107,9 @@ def _record_paths(root: Path) -> list[str]:
 
 def _comments(header: Path) -> dict[str, str]:
     try:
-        text = header.read_bytes().decode("utf-8", "replace")
-    except OSError:
+        return comments_of(header_lines(header))
+    except RecordError:  # which the signal reader tells of
         return {}
-    return {key.lower(): value for key, value in _COMMENT.findall(text)}
 
 
 def _row(root: Path, path: str, table: CodeTable) -> dict[str, Any]:

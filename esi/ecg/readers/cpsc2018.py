@@ -20,7 +20,7 @@ from esi.ecg.readers.folders import files_below
 from esi.ecg.readers.people import age_of, sex_of
 from esi.ecg.readers.table_rows import read_rows
 from esi.ecg.reference import cpsc_classes
-from esi.ecg.wfdb_files import RecordError
+from esi.ecg.wfdb_header import RecordError
 
 REMEDY = (
     "download the training sets and REFERENCE.csv of CPSC2018 (2018.icbeb.org, 6,877 records, open access), unpack them "
