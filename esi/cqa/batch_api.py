@@ -25,8 +25,9 @@ from esi.cqa.chat_endpoint import ChatEndpoint, worst_case
 from esi.cqa.chat_request import body_of
 from esi.cqa.conversation import TRIES
 from esi.cqa.description import Question
-from esi.cqa.estimate import missing_requests
+from esi.cqa.estimate import missing_requests, so_far
 from esi.cqa.openai_client import LONGEST_REASON, plain
+from esi.cqa.outcome import check_start
 from esi.cqa.response import Unusable, json_object, words
 from esi.errors import EsiError
 from esi.files import cache_folder, json_hash, locked, write_json
@@ -41,7 +42,7 @@ def fetch_batches(questions: Sequence[Question], settings: Describe, cache: Answ
     """Ask for all first answers in batches, then for the answers to the rejections, as often as a conversation goes on.
 
     Raises:
-        EsiError: the endpoint has no Batch API, refuses a file, or the budget could be crossed.
+        EsiError: the endpoint has no Batch API, refuses a file, the budget could be crossed, or no first answer can be used.
     """
     if not any(True for _ in missing_requests(questions, settings, cache)):
         return
@@ -55,6 +56,7 @@ def fetch_batches(questions: Sequence[Question], settings: Describe, cache: Answ
                 parts = [keys[start : start + MAX_REQUESTS] for start in range(0, len(keys), MAX_REQUESTS)]
                 if not sum(run.send({key: missing[key] for key in part}, folder) for part in parts):
                     return
+                check_start([(each, so_far(each, settings, cache)) for each in questions], settings)
     except (openai.APIError, Unusable) as error:
         raise EsiError(
             f"the endpoint {endpoint.client().base_url} took no batch ({plain(error)}): set describe.batch to false "

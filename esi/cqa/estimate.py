@@ -9,7 +9,7 @@ from esi.cqa.answer_cache import AnswerCache
 from esi.cqa.budget import Tokens, amount, cost_usd
 from esi.cqa.chat_answer import estimate, readable
 from esi.cqa.conversation import Conversation
-from esi.cqa.description import Question
+from esi.cqa.description import Description, Question
 from esi.settings.cqa import Describe
 
 
@@ -17,15 +17,21 @@ def missing_requests(
     questions: Iterable[Question], settings: Describe, cache: AnswerCache
 ) -> Iterator[tuple[Question, dict[str, Any]]]:
     """For each question, the next request that the cache has no answer to; questions that it answers are left out."""
-    cache = cache.reading(readable)
     for question in questions:
-        conversation = Conversation(question, settings)
-        while request := conversation.request:
-            answer = cache.get(request)
-            if answer is None:
-                yield question, request
-                break
-            conversation.take(answer)
+        if request := _replayed(question, settings, cache).request:
+            yield question, request
+
+
+def so_far(question: Question, settings: Describe, cache: AnswerCache) -> Description:
+    """What the cache's answers to a question amount to; its text is "" where none is accepted."""
+    return _replayed(question, settings, cache).description(None)
+
+
+def _replayed(question: Question, settings: Describe, cache: AnswerCache) -> Conversation:
+    conversation, kept = Conversation(question, settings), cache.reading(readable)
+    while (request := conversation.request) and (answer := kept.get(request)) is not None:
+        conversation.take(answer)
+    return conversation
 
 
 def estimate_text(questions: Sequence[Question], settings: Describe, cache: AnswerCache) -> str:

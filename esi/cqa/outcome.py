@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from threading import Lock
 
 from esi.cqa.description import Description, Question
@@ -44,11 +44,28 @@ class Streak:
         with self._lock:
             if self._proven or len(self._refused) < (self._settings.give_up_after or 0):
                 return
-            raise EsiError(
-                f"none of the first {len(self._refused)} statements got an answer that could be used: "
-                f"{refusals(self._refused, self._settings)}. Nothing more was asked, and what was answered is kept. Correct "
-                "that and run the stage again, or set describe.give_up_after to null to go on in any case"
-            )
+            raise _none_of(self._refused, self._settings)
+
+
+def check_start(described: Sequence[tuple[Question, Description]], settings: Describe) -> None:
+    """The same for answers that came together, by the Batch API: `described` has the conversations as they stand.
+
+    Raises:
+        EsiError: at least `describe.give_up_after` were answered, and no answer could be used.
+    """
+    refused = [(question, answer) for question, answer in described if answer.rejections]
+    if settings.give_up_after is None or len(refused) < settings.give_up_after:
+        return
+    if all(len(answer.rejections) == len(answer.exchanges) for _, answer in described):
+        raise _none_of(refused, settings)
+
+
+def _none_of(refused: Sequence[tuple[Question, Description]], settings: Describe) -> EsiError:
+    return EsiError(
+        f"none of the first {len(refused)} statements got an answer that could be used: {refusals(refused, settings)}. "
+        "Nothing more was asked, and what was answered is kept. Correct that and run the stage again, or set "
+        "describe.give_up_after to null to go on in any case"
+    )
 
 
 def outcome(described: Iterable[tuple[Question, Description]], settings: Describe) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from esi.cqa.describe import figures, write_all, writer_of
 from esi.cqa.outcome import outcome
 from esi.errors import EsiError
 from tests.cqa.fake_openai import completion, fake_openai
+from tests.cqa.test_batch_and_archive import BatchServer
 from tests.cqa.test_openai_writer import STATEMENTS, answer_to, question, settings
 
 MANY = [question(f"finding number {number}") for number in range(40)]
@@ -137,6 +139,42 @@ def test_the_commonest_reason_is_told_without_what_one_answer_said() -> None:
     line = outcome([(question(name), described[name]) for name in STATEMENTS], changed)
     assert line.startswith("; 12 of 24 answers (50%) were refused, because it spoke of a particular patient: ")
     assert "sentences of the books" not in line
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_a_batch_whose_answers_are_all_refused_is_not_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("esi.cqa.batch_api.POLL_S", 0.01)
+    monkeypatch.setattr("tests.cqa.test_batch_and_archive.answer_to", lambda body: "No.")
+    reply = BatchServer()
+    with fake_openai(reply) as server:
+        questions = [question(name) for name in STATEMENTS]
+        with pytest.raises(EsiError, match="none of the first 11 statements .* fewer than 8 words"):
+            write_all(questions, writer_of(settings(server.base_url, batch=True)))
+    assert set(reply.asked.values()) == {1}
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_a_batch_whose_field_is_not_taken_is_sent_again_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("esi.cqa.batch_api.POLL_S", 0.01)
+    reply = BatchServer()
+    take = reply._take
+
+    def refuse_the_limit(body: dict[str, Any]) -> dict[str, Any]:
+        lines = [json.loads(line) for line in reply.files[body["input_file_id"]].splitlines()]
+        batch = take(body)
+        if "max_tokens" in lines[0]["body"]:
+            message = "Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens' instead."
+            error = {"status_code": 400, "body": {"error": {"message": message, "param": "max_tokens"}}}
+            refused = [json.dumps({"custom_id": line["custom_id"], "response": error}) for line in lines]
+            reply.files["errors"] = "\n".join(refused)
+            batch |= {"output_file_id": None, "error_file_id": "errors"}
+        return batch
+
+    reply._take = refuse_the_limit  # type: ignore[method-assign]
+    with fake_openai(reply) as server:
+        described = write_all([question(STATEMENTS[0])], writer_of(settings(server.base_url, batch=True)))
+    assert not described[STATEMENTS[0]].fallback
+    assert reply.asked == {STATEMENTS[0]: 2}  # by two batches, the first of which was refused; none one by one
 
 
 @pytest.mark.usefixtures("own_cache")
