@@ -16,24 +16,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.conftest import ROOT
+from tests.stages import tiny
 
-TINY: dict[str, Any] = {
-    "simulate.records": {"ptbxl": 160, "chapman": 30, "mimic": 40, "icbeb": 100},
-    "model.decoder_layers": 1,
-    "train.epochs": 1,
-    "train.batch_size": 32,
-    "evaluate.bootstrap": 20,
-    "evaluate.random_seeds": [0],
-    "linear_probe.inverse_penalties": [0.01],
-    "linear_probe.shares": [0.5, 1.0],
-    "linear_probe.seeds": [0, 1],
-    "fine_tune.epochs": 1,
-    "fine_tune.supervised_epochs": 1,
-    "identify.epochs": 5,
-    "caption.limit": 3,
-    "distribution.permutations": 20,
-}
-TASKS = ("ptbxl-super", "icbeb-nine", "chapman-rhythm")  # sixteen records are too few for the others' classes
 PREDICTED = {"zero_shot", "linear_probe", "fine_tune"}
 EVALUATED = PREDICTED | {"results", "identify", "retrieval", "caption", "distribution", "report"}
 TRAINED = EVALUATED | {"pretrain"}
@@ -52,7 +36,7 @@ class Project:
             if name and (ROOT / name).is_file() and not name.startswith("metrics/") and name != "dvc.lock":
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
-        self.set(TINY | {"tasks": {name: self.params()["tasks"][name] for name in TASKS}})
+        self.set(tiny.SETTINGS | {"tasks": {name: self.params()["tasks"][name] for name in tiny.TASKS}})
         self("git", "init", "-q")
         self("git", "add", "-A")
         self.commit()
@@ -64,12 +48,7 @@ class Project:
         yaml = YAML()
         path = self.folder / "params.yaml"
         content = yaml.load(path.read_text())
-        for key, value in settings.items():
-            *sections, name = key.split(".")
-            section = content
-            for part in sections:
-                section = section[part]
-            section[name] = value
+        tiny.apply(content, settings)
         with path.open("w") as file:
             yaml.dump(content, file)
 
