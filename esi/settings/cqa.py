@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from esi.settings.section import Positive, Section
+from esi.settings.section import NULL_IS_EMPTY, Positive, Section
 
 Proxied = Literal["outside", "always", "never"]  # which servers are reached by the environment's proxy
 _OWN_FIELDS = {
@@ -73,7 +73,7 @@ class Describe(Section):
     temperature: float | None = Field(ge=0, le=2)
     reasoning_effort: str | None = Field(default=None, min_length=1)
     system_role: Literal["system", "developer", "none"] = "system"
-    extra_body: dict[str, Any] = Field(default_factory=dict)
+    extra_body: Annotated[dict[str, Any], NULL_IS_EMPTY] = Field(default_factory=dict)
     max_tokens: Positive
     max_tokens_if_cut: Positive | None = 2000
     give_up_after: Positive | None = 10

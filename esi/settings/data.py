@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from esi.settings.section import Positive, Section, Share
+from esi.settings.section import NULL_IS_EMPTY, Positive, Section, Share
 
 
 class Signal(Section):
@@ -22,7 +22,7 @@ class Simulate(Section):
     seed: int
     records: dict[SimulatedSet, Positive]
     rare: float = Field(ge=0, le=0.05)
-    prevalence: dict[SimulatedSet, dict[str, Share]]
+    prevalence: Annotated[dict[SimulatedSet, dict[str, Share]], NULL_IS_EMPTY]
     folder: Path
 
 
