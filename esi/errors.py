@@ -25,6 +25,12 @@ class EsiError(ValueError):
     """Something outside the code is not as it must be; the message is a sentence that names it and says what to do."""
 
 
+def shown(text: str, most: int = 80) -> str:
+    """A text for the screen: one line, nothing that steers a terminal, at most so long."""
+    line = "".join(char if char.isprintable() else " " for char in text)
+    return line if len(line) <= most else f"{line[: most - 3]}..."
+
+
 SMALLER = "free some, or make batches smaller (train.batch_size or train.accumulate, evaluate.batch_size)"
 AGAIN = "and run it again: it goes on from what is finished"
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))

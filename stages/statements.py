@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -9,6 +10,7 @@ import pyarrow as pa
 
 from esi import params
 from esi.ecg.statements.folding import figures, fold, write_folding, write_unmapped
+from esi.ecg.statements.share import refuse_foreign, unmapped_share
 from esi.ecg.tables import table_paths
 from esi.errors import run
 from esi.files import write_json, write_table
@@ -28,11 +30,17 @@ SCHEMA = pa.schema(
 
 
 def main() -> None:
-    sets = params.load().statements.sets
+    settings = params.load()
+    sets = settings.statements.sets
     paths = [path for name in sets for path in table_paths(Path("data/ecg") / name)]
     wordings = pl.scan_parquet(paths).select("dataset", "statements").explode("statements").drop_nulls()
     counted = wordings.group_by("dataset", "statements").len().collect(engine="streaming")
     statements = fold(counted.iter_rows())
+    for dataset in sets:
+        own = fold(counted.filter(pl.col("dataset") == dataset).iter_rows())
+        refuse_foreign(dataset, own, settings.ingest[dataset].label_map is not None)
+        if said := unmapped_share(own):
+            print(f"statements: {dataset}: {said}", file=sys.stderr)
     write_table("data/statements.parquet", pa.Table.from_pylist([each.row for each in statements], SCHEMA))
     write_json("metrics/statements.json", figures(statements))
     write_folding("metrics/statements/folding.csv", statements)

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from threading import Lock
 
 from esi.cqa.description import Description, Question
-from esi.errors import EsiError
+from esi.errors import EsiError, shown
 from esi.settings.cqa import Describe
 
+EXAMPLES = 5
 _CUT = "it was cut at the limit on tokens before it had said anything"
 _PARTICULARS = re.compile(r' \(".*"\)')  # what an answer said, and no other did
 
@@ -81,6 +82,10 @@ def outcome(described: Iterable[tuple[Question, Description]], settings: Describ
             f"{len(fallbacks)} of {asked} ({len(fallbacks) / asked:.0%}) have sentences of the books instead of the model's"
         )
         parts[0] += f", {empty} of them none at all" if empty else ""
+    if unwritten := [question.statement for question, answer in described if not answer.text]:
+        examples = ", ".join(repr(shown(statement, 60)) for statement in unwritten[:EXAMPLES])
+        share = f"{len(unwritten)} of {len(described)} statements ({len(unwritten) / len(described):.0%})"
+        parts.append(f"{share} have no description, for no passage of the books is about them, such as {examples}")
     if any(each.rejection is not None for each in exchanges):
         parts.append(refusals(described, settings))
     if uncounted := sum(None in (each.prompt_tokens, each.completion_tokens) for each in exchanges):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from esi.ecg.readers.cells import shown
+from esi.errors import shown
 
 MOST_REASONS = 12
 MESSAGE = 240  # characters

@@ -5,7 +5,6 @@ The reviewed tables lie in `data/vocabulary`; its README says what a row claims.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -13,12 +12,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from esi.ecg.concepts import FOLDER, Concept, read_concepts, table_rows
 from esi.ecg.reference import cpsc_classes, scp_statements, snomed_descriptions
 from esi.ecg.statements.rules import REGIONS
 from esi.ecg.statements.wording import normalise
 from esi.errors import EsiError
 
-FOLDER = Path(__file__).resolve().parents[2] / "data" / "vocabulary"
 DATA_FILES = ("../../data/vocabulary/*",)  # for `esi.closure`
 SCHEMES = ("scp", "snomed", "cpsc", "statement")
 CERTAINTIES = ("possible", "probable", "definite")  # from the weakest
@@ -28,22 +27,11 @@ QUALIFIERS = {
 }  # fmt: skip
 REGION = "{region}"  # in a row of mapping.csv: any region of the heart or of the leads
 EXAMPLE = "inferior"  # the region that a row for any of them is checked with
-_CONCEPTS_HEAD = ["concept", "name", "category", "broader"]
 _MAPPING_HEAD = ["scheme", "code", "concept", "certainty", "note"]
 _BORDER = re.compile(r", (?!although)| with | but (?=consider |cannot rule out )|,? (?:al)?though ")
 _REGIONS = re.compile(rf"\b{REGIONS}\b")
 _LEAD = r"(?:I{1,3}|aV[RLF]|V[1-9]R?)"
 _IN_LEADS = re.compile(rf" in (?:the )?(?:leads? )?{_LEAD}(?:(?:, and |, ?| and | ?/ ?| ?- ?){_LEAD})*$")
-
-
-@dataclass(frozen=True)
-class Concept:
-    """One row of concepts.csv."""
-
-    slug: str
-    name: str
-    category: str
-    broader: str  # the concept that it is a kind of, or ""
 
 
 @dataclass(frozen=True)
@@ -150,19 +138,11 @@ def read(folder: Path) -> Vocabulary:
     Raises:
         EsiError: a table is not as it must be; the sentence names the file, the line and the remedy.
     """
-    concepts: dict[str, Concept] = {}
-    for place, row in _rows(folder / "concepts.csv", _CONCEPTS_HEAD):
-        slug, name, category, broader = row
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", slug) or not name or not category:
-            raise EsiError(f"{place}: concept {slug!r} needs a slug of a-z, 0-9 and _, a name and a category")
-        if slug in concepts:
-            raise EsiError(f"{place}: concept {slug!r} stands there twice: remove one row")
-        concepts[slug] = Concept(slug, name, category, broader)
-    _check_broader(folder / "concepts.csv", concepts)
+    concepts = read_concepts(folder)
     codes = _codes()
     claims: dict[tuple[str, str], list[Claim]] = defaultdict(list)
     silent: set[tuple[str, str]] = set()
-    for place, (scheme, code, concept, certainty, note) in _rows(folder / "mapping.csv", _MAPPING_HEAD):
+    for place, (scheme, code, concept, certainty, note) in table_rows(folder / "mapping.csv", _MAPPING_HEAD):
         if scheme not in SCHEMES:
             raise EsiError(f"{place}: no scheme {scheme!r}: there are {', '.join(SCHEMES)}")
         example, example_concept = (cell.replace(REGION, EXAMPLE) for cell in (code, concept))
@@ -185,34 +165,6 @@ def read(folder: Path) -> Vocabulary:
             raise EsiError(f"{place}: certainty {certainty!r} must be one of {', '.join(CERTAINTIES)}")
         known.append(Claim(concept, certainty))
     return Vocabulary(concepts, {key: tuple(each) for key, each in claims.items()})
-
-
-def _rows(path: Path, head: list[str]) -> Iterable[tuple[str, list[str]]]:
-    """The rows of a table, each with its place as errors name it."""
-    if not path.is_file():
-        raise EsiError(f"{path} is missing: get it from the project's repository")
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.reader(file)
-        if next(reader, None) != head:
-            raise EsiError(f"{path}: its first line must be {','.join(head)}")
-        for row in reader:
-            place = f"{path} line {reader.line_num}"
-            if len(row) != len(head):
-                raise EsiError(f"{place} has {len(row)} cells, not {len(head)}: quote cells that hold a comma")
-            if row != [cell.strip() for cell in row]:
-                raise EsiError(f"{place}: a cell begins or ends with a space: remove it")
-            yield place, row
-
-
-def _check_broader(path: Path, concepts: Mapping[str, Concept]) -> None:
-    for concept in concepts.values():
-        chain = [concept.slug]
-        while broader := concepts[chain[-1]].broader:
-            if broader not in concepts:
-                raise EsiError(f"{path}: {chain[-1]!r} names the broader concept {broader!r}, which the table does not have")
-            if broader in chain:
-                raise EsiError(f"{path}: {broader!r} is broader than itself, through {' and '.join(chain)}")
-            chain.append(broader)
 
 
 def _codes() -> dict[str, set[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os.path import normpath
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -56,6 +57,18 @@ class Release(Section):
     watch: str
     windows: Literal["first", "all"]
     folds: Folds
+    label_map: Path | None = None  # a table of what the set's labels mean, below root
+
+    @model_validator(mode="after")
+    def _map_is_watched(self) -> Release:
+        """An edit of a map that DVC does not look at would leave the old labels in the tables."""
+        watched, wanted = (Path(normpath(self.root / part)) for part in (self.watch, self.label_map or self.watch))
+        if not wanted.is_relative_to(watched):
+            raise ValueError(
+                f"watch {self.watch!r} does not hold label_map {str(self.label_map)!r}, so that DVC would not see its "
+                "edits: put the map below root and set watch to a folder that holds the table and the map, or to `.`"
+            )
+        return self
 
 
 class PtbxlRelease(Release):

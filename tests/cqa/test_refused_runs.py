@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from esi.cqa.describe import figures, write_all, writer_of
+from esi.cqa.description import Description, Question
 from esi.cqa.outcome import outcome
 from esi.errors import EsiError
 from tests.cqa.fake_openai import completion, fake_openai
@@ -183,3 +184,20 @@ def test_a_run_without_refusals_says_nothing_more() -> None:
         changed = settings(server.base_url)
         described = write_all(MANY[:2], writer_of(changed))
     assert outcome([(each, described[each.statement]) for each in MANY[:2]], changed) == ""
+
+
+def test_statements_without_a_description_are_said_with_examples() -> None:
+    rows = [
+        (Question(name, f"What is {name}?", ()), Description(text, "extractive", "extractive", "0"))
+        for name, text in (
+            ("vorhofflimmern", ""),
+            ("LBBB\x1b[31m" + "x" * 200, ""),
+            ("AF", "No P waves."),
+            ("RBBB", "rSR'."),
+        )
+    ]
+    line = outcome(rows, settings("http://localhost:9/v1"))
+    assert "; 2 of 4 statements (50%) have no description, for no passage of the books is about them, such as" in line
+    assert "'vorhofflimmern', 'LBBB [31mxxx" in line
+    assert len(line) < 250
+    assert outcome(rows[2:], settings("http://localhost:9/v1")) == ""

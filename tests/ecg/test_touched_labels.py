@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from esi.ecg.entries import ReleaseError
 from esi.ecg.readers import challenge, cpsc2018, ptbxl, wfdb_folder
-from esi.ecg.readers.cells import lost_digits, number, plain, shown, whole
+from esi.ecg.readers.cells import lost_digits, number, plain, whole
 from esi.ecg.readers.free_text import split_statements
 from esi.ecg.reference import scp_statements, snomed_descriptions
 from esi.ecg.statements.wording import normalise
 from esi.ecg.vocabulary import vocabulary
+from esi.errors import shown
 from tests.ecg.test_readers_cpsc2018 import write as write_cpsc2018
 from tests.ecg.test_readers_ptbxl import HEADER
 from tests.ecg.test_readers_wfdb_folder import settings

@@ -61,9 +61,3 @@ def number(text: str) -> float:
     """
     text = plain(text)
     return float(text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text)
-
-
-def shown(text: str, most: int = 80) -> str:
-    """A text for the screen: one line, nothing that steers a terminal, at most so long."""
-    line = "".join(char if char.isprintable() else " " for char in text)
-    return line if len(line) <= most else f"{line[: most - 3]}..."

@@ -17,12 +17,12 @@ import polars as pl
 from tqdm import tqdm
 
 from esi.ecg.entries import ReleaseError, entry_table, require
-from esi.ecg.readers.cells import shown
 from esi.ecg.readers.codes import CodeTable, OwnLabels, snomed_table, with_statements
 from esi.ecg.readers.folders import files_below, path_below
 from esi.ecg.readers.people import age_of, sex_of
 from esi.ecg.readers.table_text import read_text
 from esi.ecg.wfdb_header import RecordError, comments_of, header_lines
+from esi.errors import shown
 
 REMEDY = (
     "download the set from PhysioNet (challenge-2021 for CPSC2018 and others, ecg-arrhythmia for Chapman-Shaoxing-Ningbo, "

@@ -12,8 +12,9 @@ from pathlib import Path
 import polars as pl
 
 from esi.ecg.entries import ReleaseError
-from esi.ecg.readers.cells import lost_digits, plain, shown, whole
+from esi.ecg.readers.cells import lost_digits, plain, whole
 from esi.ecg.reference import cpsc_classes, scp_statements, snomed_descriptions
+from esi.errors import shown
 
 OwnLabels = Mapping[str, Sequence[str]]  # of a set's own map: the statements that a label stands for
 EXAMPLES = 5
@@ -23,13 +24,21 @@ _SEPARATORS = re.compile(r"[,;|/\s]+")
 class CodeTable:
     """The codes of one scheme, what each means, and how they may be written."""
 
-    def __init__(self, name: str, statements: Mapping[str, Sequence[str]], aliases: Mapping[str, str] | None = None):
+    def __init__(
+        self,
+        name: str,
+        statements: Mapping[str, Sequence[str]],
+        aliases: Mapping[str, str] | None = None,
+        own: OwnLabels | None = None,
+    ):
         """
         Args:
             name: of the table in data/reference.
             statements: of each known code.
             aliases: other names of codes, and the code of each.
+            own: those of the codes that a set's own map has.
         """
+        self.own = own or {}
         self.name = name
         self.statements = statements
         self._aliases = aliases or {}
@@ -39,7 +48,8 @@ class CodeTable:
         """The table with the statements that a set's own map gives; they go before the table's."""
         if not own:
             return self
-        return CodeTable(self.name, {**self.statements, **{self._known(label): own[label] for label in own}}, self._aliases)
+        labels = {self._known(label): statements for label, statements in own.items()}
+        return CodeTable(self.name, {**self.statements, **labels}, self._aliases, labels)
 
     def codes_of(self, text: str) -> list[str]:
         """The codes that a cell says: a known code however it is written where that is certain (426783006.0, 'norm'),
@@ -92,6 +102,7 @@ def with_statements(entries: pl.DataFrame, table: CodeTable, place: Path) -> pl.
         ReleaseError: not one of the codes is known.
     """
     counts = Counter(entries["codes"].explode().drop_nulls().to_list())
+    _say_unused(table.own, set(counts))
     unknown = {code: count for code, count in counts.most_common() if code not in table.statements}
     if unknown:
         _say_unknown(unknown, counts, table, place)
@@ -105,8 +116,10 @@ def with_own_statements(entries: pl.DataFrame, own: OwnLabels) -> pl.DataFrame:
     """The entries with the statements of a set's own map in place of the wordings that it has."""
     if not own:
         return entries
+    stands_for = {folded(label): statements for label, statements in own.items()}
+    _say_unused(own, {folded(text) for text in entries["statements"].explode().drop_nulls().unique()})
     statements = [
-        [text for one in each for text in own.get(folded(one), (one,))] for each in entries["statements"].to_list()
+        [text for one in each for text in stands_for.get(folded(one), (one,))] for each in entries["statements"].to_list()
     ]
     return entries.with_columns(statements=pl.Series(statements, dtype=entries.schema["statements"]))
 
@@ -114,6 +127,13 @@ def with_own_statements(entries: pl.DataFrame, own: OwnLabels) -> pl.DataFrame:
 def folded(label: str) -> str:
     """A label as a set's own map knows it: case, spaces and a full stop at its end do not matter."""
     return " ".join(plain(label).casefold().split()).rstrip(" .")
+
+
+def _say_unused(own: OwnLabels, used: set[str]) -> None:
+    unused = [label for label in own if label not in used and folded(label) not in used]
+    if unused:
+        examples = ", ".join(shown(label, 60) for label in unused[:EXAMPLES])
+        print(f"{len(unused)} of {len(own)} labels of the set's own map are in no record: {examples}", file=sys.stderr)
 
 
 def _say_unknown(unknown: Mapping[str, int], counts: Counter[str], table: CodeTable, place: Path) -> None:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from esi.ecg import cpsc_mat
 from esi.ecg.entries import ReleaseError, RowError, entry_table, require
-from esi.ecg.readers.cells import plain, shown, whole
+from esi.ecg.readers.cells import plain, whole
 from esi.ecg.readers.codes import OwnLabels, snomed_table, with_statements
 from esi.ecg.readers.csv_files import read_columns, require_columns
 from esi.ecg.readers.folders import files_below
@@ -21,6 +21,7 @@ from esi.ecg.readers.people import age_of, sex_of
 from esi.ecg.readers.table_rows import read_rows
 from esi.ecg.reference import cpsc_classes
 from esi.ecg.wfdb_header import RecordError
+from esi.errors import shown
 
 REMEDY = (
     "download the training sets and REFERENCE.csv of CPSC2018 (2018.icbeb.org, 6,877 records, open access), unpack them "

@@ -12,8 +12,9 @@ from pathlib import Path
 import polars as pl
 
 from esi.ecg.entries import ReleaseError
-from esi.ecg.readers.cells import plain, shown
+from esi.ecg.readers.cells import plain
 from esi.ecg.readers.table_text import read_text
+from esi.errors import shown
 
 SEPARATORS = ",;\t|"
 ALONE = "has a single cell"
@@ -35,8 +36,16 @@ def require_columns(path: Path, columns: Sequence[str], remedy: str, separator: 
     Raises:
         ReleaseError: it has not, or it is no such table.
     """
-    lines = read_text(path, remedy, head=True).split("\n")
-    _header(path, lines, columns, remedy, separator)
+    column_names(path, columns, remedy, separator)
+
+
+def column_names(path: Path, columns: Sequence[str], remedy: str, separator: str = ",") -> list[str]:
+    """The names of all columns of a table that has these; reads its beginning alone.
+
+    Raises:
+        ReleaseError: it has them not, or it is no such table.
+    """
+    return _header(path, read_text(path, remedy, head=True).split("\n"), columns, remedy, separator)[0]
 
 
 def read_columns(path: Path, columns: Sequence[str], remedy: str, separator: str = ",") -> Table:

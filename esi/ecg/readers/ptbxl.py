@@ -11,13 +11,14 @@ from typing import Any
 import polars as pl
 
 from esi.ecg.entries import ReleaseError, RowError, entry_table, require
-from esi.ecg.readers.cells import number, shown, whole
+from esi.ecg.readers.cells import number, whole
 from esi.ecg.readers.codes import CodeTable, OwnLabels, scp_table, with_statements
 from esi.ecg.readers.csv_files import read_columns, require_columns
 from esi.ecg.readers.folders import files_below, path_below
 from esi.ecg.readers.people import age_of
 from esi.ecg.readers.table_rows import read_rows
 from esi.ecg.reference import scp_statements
+from esi.errors import shown
 
 REMEDY = (
     "download PTB-XL 1.0.3 from PhysioNet (ptb-xl, 1.8 GB, open access), unpack it there, "

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from esi.ecg.entries import RowError
-from esi.ecg.readers.cells import shown
 from esi.ecg.readers.csv_files import Table
+from esi.errors import shown
 
 Row = dict[str, Any]
 

@@ -14,10 +14,11 @@ import polars as pl
 from tqdm import tqdm
 
 from esi.ecg.entries import ReleaseError, RowError, entry_table, require
-from esi.ecg.readers.cells import shown, whole
+from esi.ecg.readers.cells import whole
 from esi.ecg.readers.codes import (
     CodeTable,
     OwnLabels,
+    folded,
     scp_table,
     snomed_table,
     with_own_statements,
@@ -28,6 +29,7 @@ from esi.ecg.readers.folders import files_below, path_below
 from esi.ecg.readers.free_text import split_statements
 from esi.ecg.readers.people import OLDEST, SEXES, age_of, sex_of
 from esi.ecg.readers.table_rows import read_rows, refuse
+from esi.errors import shown
 from esi.settings.data import WfdbFolder
 
 COLUMNS_REMEDY = "give the names of its columns under the data set's ingest columns in params.yaml, and the table as UTF-8"
@@ -82,11 +84,12 @@ def entries(settings: WfdbFolder, own: OwnLabels | None = None) -> pl.DataFrame:
     codes = {"scp": scp_table, "snomed": snomed_table}[settings.labels_are]() if settings.labels_are != "text" else None
     codes = codes and codes.with_own(own or {})
     table = _table(path, settings)
+    whole_labels = {folded(label) for label in own or {}}
     with tqdm(total=table.cells.height, desc=f"rows of {path.name}", unit="row") as bar:
 
         def read(place: str, cells: dict[str, str | None]) -> dict[str, Any]:
             bar.update()
-            return _row(settings, codes, place, {name: cell or "" for name, cell in cells.items()})
+            return _row(settings, codes, whole_labels, place, {name: cell or "" for name, cell in cells.items()})
 
         rows = read_rows(path, table, settings.columns.record, read)
     _refuse_divided_subjects(path, rows)
@@ -116,12 +119,15 @@ def _table(path: Path, settings: WfdbFolder) -> Table:
     return Table(table.select(pl.all().cast(pl.String).str.strip_chars()), pl.Series([None] * table.height, dtype=pl.String))
 
 
-def _row(settings: WfdbFolder, codes: CodeTable | None, place: str, cells: dict[str, str]) -> dict[str, Any]:
+def _row(settings: WfdbFolder, codes: CodeTable | None, own: set[str], place: str, cells: dict[str, str]) -> dict[str, Any]:
     columns = settings.columns
     record = _record(settings, place, cells[columns.record])
     labels = [label.strip() for label in cells[columns.labels].split(settings.separator)]
     labels = [label for label in labels if label.lower() not in _UNKNOWN]
-    labels = [each for label in labels for each in (split_statements(label) if codes is None else codes.codes_of(label))]
+    if codes is not None:
+        labels = [code for label in labels for code in codes.codes_of(label)]
+    else:  # what the set's own map has is one label, however it is written
+        labels = [each for label in labels for each in ([label] if folded(label) in own else split_statements(label))]
     return {
         "record_id": record,
         "subject_id": (cells[columns.subject] if columns.subject else "") or f"record-{record}",
