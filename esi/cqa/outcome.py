@@ -12,7 +12,7 @@ from esi.errors import EsiError, shown
 from esi.settings.cqa import Describe
 
 EXAMPLES = 5
-_CUT = "it was cut at the limit on tokens before it had said anything"
+_CUT = "It was cut at the limit on tokens before it had said anything"
 _PARTICULARS = re.compile(r' \(".*"\)')  # what an answer said, and no other did
 
 
@@ -96,30 +96,29 @@ def outcome(described: Iterable[tuple[Question, Description]], settings: Describ
 
 
 def refusals(described: Iterable[tuple[Question, Description]], settings: Describe) -> str:
-    """Such as: 6 of 9 answers (67%) were refused, 4 of these because ...: set describe.max_tokens to ..."""
+    """Such as: 6 of 9 answers (67%) were refused, the commonest reason (4 times): "It was empty": try ..."""
     reasons: Counter[str] = Counter()
-    answers = 0
+    answers, to_the_end = 0, False
     for question, description in described:
         answers += len(description.exchanges)
+        to_the_end |= description.fallback and description.exchanges[-1].cut
         for each in description.exchanges:
             if each.rejection is not None:
                 reason = each.rejection.replace(question.statement, "the finding").rstrip(".")
                 reasons[_CUT if each.cut else _PARTICULARS.sub("", reason)] += 1
     (reason, times), total = reasons.most_common(1)[0], sum(reasons.values())
-    said = reason[0].lower() + reason[1:]
     head = f"{total} of {answers} answers ({total / answers:.0%}) were refused"
-    often = "because" if times == total else f"{times} of them because"
-    return f"{head}, {often} {said}: {_cure(reason, settings)}"
+    return f'{head}, the commonest reason ({times} times): "{reason}": {_cure(reason, settings, to_the_end)}'
 
 
-def _cure(reason: str, settings: Describe) -> str:
+def _cure(reason: str, settings: Describe, cut_to_the_end: bool) -> str:
     if reason == _CUT:
-        most = settings.max_tokens_if_cut or 0
-        enough = f"describe.max_tokens (now {settings.max_tokens})"
-        if most <= settings.max_tokens * 4:
-            enough += f" or describe.max_tokens_if_cut (now {'null' if settings.max_tokens_if_cut is None else most})"
+        limits = f"describe.max_tokens (now {settings.max_tokens})"
+        if cut_to_the_end:
+            most = "null" if settings.max_tokens_if_cut is None else settings.max_tokens_if_cut
+            limits += f" and describe.max_tokens_if_cut (now {most})"
         return (
-            f"raise {enough}; a reasoning model spends them on thinking, which describe.reasoning_effort lowers where it can"
+            f"raise {limits}; a reasoning model thinks in these tokens, which describe.reasoning_effort lowers where it can"
         )
     if "JSON" in reason:
         return "set describe.structured to false, or take a model that writes JSON (describe.model)"

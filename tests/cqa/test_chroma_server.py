@@ -74,6 +74,20 @@ def test_the_server_finds_what_the_embedded_one_finds(server: str, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+def test_no_proxy_of_the_environment_comes_between(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    for name in ("HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"{scheme}://127.0.0.1:{free_port()}")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    index_of(20, tmp_path / "index.parquet")
+    found = retrieve(tmp_path / "index.parquet", {"k": "yy"}, encode, "local/test", 4, server=server)
+    assert len(found["k"]) == 4
+
+
+@pytest.mark.usefixtures("own_cache")
 def test_a_collection_that_a_killed_run_left_half_is_filled(server: str, tmp_path: Path) -> None:
     import chromadb
 
