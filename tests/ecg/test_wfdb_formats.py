@@ -132,6 +132,25 @@ def test_flac_says_what_does_not_fit(tmp_path: Path) -> None:
         read_signals(header)
 
 
+def test_a_damaged_flac_is_refused_or_read_whole(tmp_path: Path) -> None:
+    header = write_record(tmp_path, "r", 500, [Signal(lead, digital(7, 400, "516"), "516") for lead in LEADS[:4]])
+    whole = (tmp_path / "r.dat").read_bytes()
+    refused = 0
+    for place in range(0, len(whole), 29):
+        (tmp_path / "r.dat").write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+        try:
+            assert read_signals(header)[0].shape == (4, 400)
+        except RecordError as error:
+            refused += error.reason in ("cut short", "unreadable")
+    assert refused > 0
+
+
+def test_no_name_is_an_address(tmp_path: Path) -> None:
+    header = write_record(tmp_path, "r", 500, [Signal("I", digital(0, 40, "212"), "212", file="simplecache::r.dat")])
+    with pytest.raises(RecordError, match="rename it"):
+        read_signals(header)
+
+
 def test_signals_of_one_file_are_alike(tmp_path: Path) -> None:
     header = write_record(tmp_path, "r", 500, [Signal("I", digital(0, 40, "16")), Signal("II", digital(1, 40, "16"))])
     header.write_text(header.read_text().replace(" 16 ", " 212 ", 1))
