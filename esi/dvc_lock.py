@@ -42,7 +42,18 @@ def repaired(text: str, committed: str) -> str:
         kept.popitem()
     if stages_in(committed):
         kept = {**kept, **{name: entry for name, entry in _entries(committed).items() if name not in kept}}
-    return HEAD + "".join(kept.values()) if kept else "schema: '2.0'\nstages: {}\n"
+    return _file_of(kept)
+
+
+def without_stages_of_the_past(text: str, pipeline: str) -> str:
+    """A whole lock file without the stages that dvc.yaml no longer has: DVC keeps them, and writes them anew each time."""
+    stages = YAML(typ="safe").load(pipeline)["stages"]
+    kept = {
+        name: entry
+        for name, entry in _entries(text).items()
+        if ("foreach" in stages.get(name.partition("@")[0], {}) if "@" in name else name in stages)
+    }
+    return _file_of(kept)
 
 
 def committed_lock(folder: Path) -> str:
@@ -52,6 +63,10 @@ def committed_lock(folder: Path) -> str:
     except FileNotFoundError:
         return ""
     return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""
+
+
+def _file_of(entries: dict[str, str]) -> str:
+    return HEAD + "".join(entries.values()) if entries else "schema: '2.0'\nstages: {}\n"
 
 
 def _entries(text: str) -> dict[str, str]:

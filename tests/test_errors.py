@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -123,8 +124,7 @@ def test_what_the_system_refuses_is_named_with_its_file(number: int, what: str) 
     ):
         sentence = sentence_of(error) or ""
         assert "data/ecg/a" in sentence
-        with pytest.raises(AssertionError, match=what):
-            raise AssertionError(sentence)
+        assert re.search(what, sentence)
 
 
 def test_a_fault_behind_another_error_counts_and_what_was_only_being_handled_does_not() -> None:

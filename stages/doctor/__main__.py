@@ -11,18 +11,19 @@ import sys
 from pathlib import Path
 
 from esi import params
-from esi.dvc_lock import committed_lock, repaired, stages_in
+from esi.dvc_lock import committed_lock, repaired, stages_in, without_stages_of_the_past
 from esi.errors import EsiError, run
 from esi.files import write_text
 
-LOCK, RWLOCK, INDEX = Path("dvc.lock"), Path(".dvc/tmp/rwlock"), Path(".git/index.lock")
+PIPELINE, LOCK = Path("dvc.yaml"), Path("dvc.lock")
+RWLOCK, INDEX = Path(".dvc/tmp/rwlock"), Path(".git/index.lock")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m stages.doctor", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repair", action="store_true", help="mend what is found")
     repair = parser.parse_args().repair
-    if not Path("dvc.yaml").exists():
+    if not PIPELINE.exists():
         raise EsiError("there is no dvc.yaml here: run it at the root of the project")
     params.load()
     faults = [fault for fault in (_lock(repair), _rwlock(repair), _index()) if fault]
@@ -37,7 +38,7 @@ def _lock(repair: bool) -> str | None:
     text = LOCK.read_text(encoding="utf-8", errors="replace") if LOCK.exists() else None
     if text is None or stages_in(text) is not None:
         return None
-    mended = repaired(text, committed_lock(Path()))
+    mended = without_stages_of_the_past(repaired(text, committed_lock(Path())), PIPELINE.read_text(encoding="utf-8"))
     if repair:
         write_text(LOCK, mended)
     known = len(stages_in(mended) or {})

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esi.dvc_lock import repaired, stages_in
+from esi.dvc_lock import repaired, stages_in, without_stages_of_the_past
 from tests.conftest import ROOT
 
 COMMITTED = (ROOT / "dvc.lock").read_text(encoding="utf-8")
@@ -47,6 +47,13 @@ def test_a_merge_conflict() -> None:
     text = f"{WHOLE[:middle]}\n<<<<<<< HEAD\n    cmd: a\n=======\n    cmd: b\n>>>>>>> other{WHOLE[middle:]}"
     assert stages_in(text) is None
     assert (stages_in(repaired(text, OLD)) or {}).keys() == STAGES.keys()
+
+
+def test_stages_of_the_past_are_left_out() -> None:
+    pipeline = "stages: {simulate: {cmd: a}, locate: {foreach: [ptbxl], do: {cmd: b}}}"
+    made = stages_in(without_stages_of_the_past(WHOLE, pipeline)) or {}
+    assert made == {name: STAGES[name] for name in STAGES if name == "simulate" or name.startswith("locate@")}
+    assert 1 < len(made) < len(STAGES)
 
 
 def doctor(folder: Path, *options: str) -> tuple[int, str]:
