@@ -36,8 +36,8 @@ def replacing(path: Path | str) -> Iterator[Path]:
     path = Path(path)
     if path.is_dir():
         raise EsiError(f"{path} is a folder where a file is to be written: move it away")
-    with _workspace(path) as workspace:
-        temporary = workspace / path.name
+    with scratch(path) as workspace:
+        temporary = workspace / _NEW  # no name that a search for finished files finds
         temporary.touch()
         yield temporary
         temporary.replace(path)
@@ -51,7 +51,7 @@ def replacing_folder(path: Path | str) -> Iterator[Path]:
     first.
     """
     path = Path(path)
-    with _workspace(path) as workspace:
+    with scratch(path) as workspace:
         temporary = workspace / _NEW
         temporary.mkdir()
         yield temporary
@@ -61,9 +61,10 @@ def replacing_folder(path: Path | str) -> Iterator[Path]:
 
 
 @contextmanager
-def _workspace(path: Path) -> Iterator[Path]:
-    """A folder beside `path`, on its file system, and so by a rename away from it. It is locked while its owner lives: the
-    next process that writes `path` takes away those that nobody holds.
+def scratch(path: Path) -> Iterator[Path]:
+    """A folder for a while, beside `path`, on its file system, and so by a rename away from it.
+
+    It is locked while its owner lives: the next process that writes `path` takes away those that nobody holds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     prefix = f"{UNFINISHED}{path.name}"
@@ -112,10 +113,28 @@ def _held(folder: Path, wait: bool = True) -> Iterator[bool]:
 @contextmanager
 def locked(folder: Path) -> Iterator[Path]:
     """Hold `folder` (made if absent) for this process alone; another that wants it waits. The lock lies beside it."""
-    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone(folder.with_name(f".{folder.name}.lock")):
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold a lock file while the block runs; others wait. It is gone afterwards, or, after a kill, held by nobody."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        with path.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                ours = path.stat().st_ino == os.fstat(lock.fileno()).st_ino
+            except FileNotFoundError:
+                ours = False
+            if ours:  # else its last holder deleted it while we waited
+                try:
+                    yield
+                finally:
+                    path.unlink(missing_ok=True)
+                return
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -19,6 +19,7 @@ SHARED = {
     "esi.errors",
     "esi.params",
     "esi.closure",
+    "esi.sealed",
     "esi.settings",
     "esi.files",
     "esi.packaged",

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from esi.cqa.answer_cache import AnswerCache
 from esi.errors import EsiError, run
-from esi.files import cache_folder, json_hash, write_table
+from esi.files import cache_folder, json_hash, replacing
 
 SCHEMA = pa.schema([("key", pa.string()), ("request", pa.string()), ("answer", pa.string())])  # JSON, keys sorted
 
@@ -38,7 +38,9 @@ def export_answers(provenance: pa.Table, cache: AnswerCache, archive: Path) -> i
         if kept is None:
             raise EsiError(f"the answer {key} is not in this clone's cache: run the stage describe here before the export")
         rows.append({"key": key} | {name: _text(kept[name]) for name in ("request", "answer")})
-    write_table(archive, pa.Table.from_pylist(rows, SCHEMA))
+    with replacing(archive) as temporary:
+        table = pa.Table.from_pylist(rows, SCHEMA)
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
     return len(rows)
 
 
@@ -46,13 +48,20 @@ def import_answers(archive: Path, cache: AnswerCache) -> tuple[int, int]:
     """Put an archive's answers into the cache; those that it has stay as they are. Returns how many were new, and known.
 
     Raises:
-        EsiError: the archive is absent, or a row's key is not its request's hash: then nothing is taken.
+        EsiError: the archive is absent, or damaged, or a row's key is not its request's hash: then nothing is taken.
     """
     if not archive.is_file():
         raise EsiError(f"{archive} is not there: dvc pull it, or export it from the clone that has the answers")
-    rows = pq.read_table(archive, schema=SCHEMA).to_pylist()
+    try:
+        rows = pq.read_table(archive, schema=SCHEMA, page_checksum_verification=True).to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        raise EsiError(f"{archive} is damaged ({str(error).splitlines()[0]}): fetch the file again") from None
     for row in rows:
-        if json_hash(json.loads(row["request"])) != row["key"]:
+        try:
+            request, answer = json.loads(row["request"]), json.loads(row["answer"])
+        except (TypeError, ValueError, RecursionError):
+            request, answer = {}, None
+        if not isinstance(request, dict) or not isinstance(answer, dict) or json_hash(request) != row["key"]:
             raise EsiError(f"{archive}: row {row['key']} is not the answer to its request: fetch the file again")
     new = 0
     for row in rows:

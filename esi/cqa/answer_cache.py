@@ -2,20 +2,25 @@
 
 A run pays for nothing twice, a new label costs one call, and a killed run keeps what it paid for. Files are written whole or
 not at all, and threads and processes that want the same answer at once get the one that the first of them asked for.
+
+Each file carries its checksum. A damaged one is named, set aside in the folder DAMAGED (it was paid for, and an eye may
+still read it), and its request is asked again.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from esi.errors import EsiError
-from esi.files import json_hash, write_json
+from esi import sealed
+from esi.files import alone, json_hash, replacing
+
+DAMAGED = "damaged"
 
 Reader = Callable[[Any], dict[str, Any] | None]
 
@@ -43,22 +48,27 @@ class AnswerCache:
         return self._readable(kept["answer"])
 
     def read(self, key: str) -> dict[str, Any] | None:
-        """The request and its answer, by the request's hash.
-
-        Raises:
-            EsiError: the file is not whole, as after a power cut.
-        """
-        path = self.path(key)
+        """The request and its answer, by the request's hash; None where there is none, or only a damaged file."""
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+            return _whole(json.loads(self.path(key).read_text(encoding="utf-8")), key)
+        except (OSError, ValueError, RecursionError):
             return None
-        except ValueError:
-            raise EsiError(f"{path} is not a whole answer: delete it, and it is asked for again") from None
 
     def put(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
-        """Keep an answer."""
-        write_json(self.path(json_hash(request)), {"request": dict(request), "answer": dict(answer)})
+        """Keep an answer: on the disk, not only in the system's memory, for a power cut would cost it."""
+        key = json_hash(request)
+        path = self.path(key)
+        if path.exists() and self.read(key) is None:
+            self._set_aside(path)
+        content = sealed.digested({"request": dict(request), "answer": dict(answer)})
+        with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _set_aside(self, path: Path) -> None:
+        kept = sealed.set_aside(path, self._folder / DAMAGED)
+        print(f"{path} is damaged: it is kept as {kept}, and asked for again", file=sys.stderr)
 
     def get_or_ask(
         self, request: Mapping[str, Any], ask: Callable[[], dict[str, Any]], place: AbstractContextManager | None = None
@@ -69,7 +79,7 @@ class AnswerCache:
         """
         if (answer := self.get(request)) is not None:
             return answer, False
-        with _alone(self.path(json_hash(request)).with_suffix(".lock")):
+        with alone(self.path(json_hash(request)).with_suffix(".lock")):
             if (answer := self.get(request)) is not None:  # another thread or process asked meanwhile
                 return answer, False
             with place or nullcontext():
@@ -78,20 +88,15 @@ class AnswerCache:
             return answer, True
 
 
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold a lock file while the block runs; others wait. It is gone afterwards, or, after a kill, held by nobody."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        with path.open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            try:
-                ours = path.stat().st_ino == os.fstat(lock.fileno()).st_ino
-            except FileNotFoundError:
-                ours = False
-            if ours:  # else its last holder deleted it while we waited
-                try:
-                    yield
-                finally:
-                    path.unlink()
-                return
+def _whole(content: Any, key: str) -> dict[str, Any] | None:
+    """What a file of the cache holds, None if it is not as it was written.
+
+    Files of releases that kept no checksum are good where their request is: its hash is their name.
+    """
+    if isinstance(content, dict) and set(content) != {"request", "answer"}:
+        content = sealed.undigested(content)
+    if not isinstance(content, dict):
+        return None
+    request, answer = content.get("request"), content.get("answer")
+    whole = isinstance(request, dict) and isinstance(answer, dict) and json_hash(request) == key
+    return content if whole else None

@@ -17,7 +17,8 @@ from typing import Any
 import openai
 from tqdm import tqdm
 
-from esi.cqa.answer_cache import AnswerCache
+from esi import sealed
+from esi.cqa.answer_cache import DAMAGED, AnswerCache
 from esi.cqa.batch_files import NAME, Batch, answers_of, batch_of, named, next_page, refusal_of
 from esi.cqa.budget import Tokens, amount
 from esi.cqa.chat_answer import counted, used_tokens
@@ -49,9 +50,9 @@ def fetch_batches(questions: Sequence[Question], settings: Describe, cache: Answ
     run = _Run(settings, cache, endpoint)
     try:
         with locked(cache_folder("batches")) as folder:  # two processes would each send the same batch
-            run.take_up(folder)
+            run.take_up(folder, _missing(questions, settings, cache))
             for _ in range(TRIES):
-                missing = {json_hash(request): request for _, request in missing_requests(questions, settings, cache)}
+                missing = _missing(questions, settings, cache)
                 keys = sorted(missing)
                 parts = [keys[start : start + MAX_REQUESTS] for start in range(0, len(keys), MAX_REQUESTS)]
                 if not sum(run.send({key: missing[key] for key in part}, folder) for part in parts):
@@ -62,6 +63,10 @@ def fetch_batches(questions: Sequence[Question], settings: Describe, cache: Answ
             f"the endpoint {endpoint.client().base_url} took no batch ({plain(error)}): set describe.batch to false "
             "if it has no Batch API; a batch that it took goes on, and the next run fetches it"
         ) from None
+
+
+def _missing(questions: Sequence[Question], settings: Describe, cache: AnswerCache) -> Requests:
+    return {json_hash(request): request for _, request in missing_requests(questions, settings, cache)}
 
 
 class _Run:
@@ -75,22 +80,23 @@ class _Run:
         self._client = endpoint.client()  # without retries: a batch whose receipt is lost must not be sent again
         self._patient = self._client.with_options(max_retries=settings.max_retries)
 
-    def take_up(self, folder: Path) -> None:
-        """Fetch what killed runs sent to this endpoint; a batch that never got there is forgotten."""
+    def take_up(self, folder: Path, missing: Requests) -> None:
+        """Fetch what killed runs sent to this endpoint; a batch that never got there is forgotten.
+
+        A record that is damaged is set aside, never deleted: its batch is looked for by the file's name, and `missing`, the
+        requests that are asked now, tells what its answers are to.
+        """
         for path in sorted(folder.glob("*.json")):
-            try:
-                record = json.loads(path.read_text(encoding="utf-8"))
-                base_url, requests = record["base_url"], dict(record["requests"])
-            except (ValueError, TypeError, KeyError):
-                raise EsiError(
-                    f"{path} does not say which requests its batch has: delete it, and they are asked again (the batch, "
-                    f"{path.stem} in its metadata, may have been paid for)"
-                ) from None
-            if base_url != self._settings.base_url:
+            record = _read(path)
+            if record is None:
+                kept = sealed.set_aside(path, folder / DAMAGED)
+                print(f"{path} is damaged: it is kept as {kept}, its batch is looked for by name", file=sys.stderr)
+                record = {"base_url": self._settings.base_url, "requests": missing}
+            if record["base_url"] != self._settings.base_url:
                 continue
             if batch := self._find(path.stem):
-                self._finish(batch, requests)
-            path.unlink()
+                self._finish(batch, record["requests"])
+            path.unlink(missing_ok=True)
 
     def _find(self, name: str) -> Batch | None:
         page: dict[str, Any] = {"limit": 100}
@@ -109,7 +115,7 @@ class _Run:
         lines = [self._line(key, request) for key, request in requests.items()]
         worst = self._worst(requests)
         with self._ledger.held(worst) as bill:
-            write_json(path, {"base_url": self._settings.base_url, "requests": dict(requests)})
+            write_json(path, sealed.digested({"base_url": self._settings.base_url, "requests": dict(requests)}))
             sent = ("requests.jsonl", "".join(lines).encode())
             upload = json_object(self._client.files.with_raw_response.create(file=sent, purpose="batch").content)
             if not (upload_id := words(upload.get("id"))):
@@ -170,3 +176,18 @@ class _Run:
         for request in requests.values():
             worst += worst_case(request["messages"], request["settings"]["max_tokens"])
         return worst
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """A batch's record, None if it is damaged; of releases that kept no checksum its requests vouch for it by their keys."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if isinstance(content, dict) and set(content) != {"base_url", "requests"}:
+        content = sealed.undigested(content)
+    requests = content.get("requests") if isinstance(content, dict) else None
+    whole = isinstance(requests, dict) and all(
+        isinstance(each, dict) and json_hash(each) == key for key, each in requests.items()
+    )
+    return content if whole else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,8 @@ from esi.cqa.embedding import Vectors
 from esi.cqa.index import vectors_of
 from esi.cqa.proxy import straight
 from esi.errors import EsiError
-from esi.files import cache_folder, content_hash
+from esi.files import cache_folder, content_hash, scratch
+from esi.sealed import sealed_folder
 
 Found = list[tuple[str, float]]  # (chunk id, cosine), the nearest first
 
@@ -88,21 +88,22 @@ def _on_server(server: str, name: str, index: pa.Table, search_ef: int) -> Itera
 
 @contextmanager
 def _in_folder(name: str, index: pa.Table, search_ef: int) -> Iterator[Any]:
-    """The collection in the cache; built beside its place and moved there whole, so that a kill leaves no half."""
-    folder = cache_folder("chroma") / name
-    if not folder.exists():
-        temporary = Path(tempfile.mkdtemp(prefix=".building.", dir=folder.parent))
-        with _client(temporary) as client:
+    """A copy of the collection in the cache, which is built where it is absent or damaged: Chroma writes to what it opens,
+    and the checksums are of what was built.
+    """
+
+    def build(work: Path) -> None:
+        with _client(work) as client:
             _fill(
                 client.create_collection(_COLLECTION, configuration=_configuration(search_ef), embedding_function=None),
                 index,
             )
-        try:
-            temporary.rename(folder)
-        except OSError:  # another process built the same collection meanwhile
-            shutil.rmtree(temporary)
-    with _client(folder) as client:
-        yield client.get_collection(_COLLECTION, embedding_function=None)
+
+    folder = sealed_folder(cache_folder("chroma") / name, build)
+    with scratch(folder) as copies:
+        shutil.copytree(folder, copies / name)
+        with _client(copies / name) as client:
+            yield client.get_collection(_COLLECTION, embedding_function=None)
 
 
 @contextmanager

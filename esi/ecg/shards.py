@@ -25,6 +25,7 @@ from esi.ecg.standard import StandardEcg, windows
 from esi.ecg.tables import COMPRESSION, QUARANTINE_SCHEMA, ROW_GROUP_RECORDS, SCHEMA
 from esi.ecg.wfdb_header import RecordError
 from esi.files import content_hash, replacing, write_table
+from esi.sealed import drop, seal, unsealed
 from esi.settings.data import Quality
 
 FROM_ENTRY = ("subject_id", "age", "sex", "fold", "split", "codes", "likelihoods", "statements")
@@ -36,14 +37,20 @@ FROM_ECG = (
 
 @dataclass(frozen=True)
 class ShardFiles:
-    """What a finished shard leaves; it is whole where both are there."""
+    """What a finished shard leaves; it is whole where all are there, as they were written."""
 
     part: Path  # without a row where no record of the shard is usable
     quarantine: Path
+    sums: Path  # the checksums of both
 
     def whole(self) -> bool:
-        """Whether the shard is finished."""
-        return self.part.exists() and self.quarantine.exists()
+        """Whether the shard is finished; damaged files are named and dropped."""
+        reason = unsealed(self.sums, [self.part, self.quarantine])
+        left = [path for path in (self.part, self.quarantine, self.sums) if path.exists()]
+        if reason and len(left) == 3:
+            for path in left:
+                drop(path, reason)
+        return not reason
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ class Shard:
         rows = BytesIO()
         self.entries.rechunk().write_ipc(rows)
         key = content_hash(settings, rows.getvalue(), code_hash(__name__), *map(self._state, self.entries["path"]))[:32]
-        return ShardFiles(self.work / f"{key}.parquet", self.work / f"{key}.quarantine.parquet")
+        return ShardFiles(*(self.work / f"{key}.{end}" for end in ("parquet", "quarantine.parquet", "sums.json")))
 
     def _state(self, path: str) -> str:
         """Sizes and times of a record's files: a file that was mended since a killed run is read anew."""
@@ -140,6 +147,7 @@ def write_shard(shard: Shard, advance: Callable[[int], object]) -> ShardFiles:
         if group.rows:
             writer.write_table(group.table())
     write_table(files.quarantine, pa.Table.from_pylist(quarantined, QUARANTINE_SCHEMA))
+    seal(files.sums, [files.part, files.quarantine])
     return files
 
 

@@ -13,10 +13,11 @@ import torch
 from tqdm import tqdm
 
 from esi.closure import code_hash
-from esi.files import cache_folder, content_hash, replacing
+from esi.files import cache_folder, content_hash
 from esi.model.esi import ESI
 from esi.pairs.dataset import gather_signals
 from esi.pairs.store import SignalStore
+from esi.sealed import read_arrays, write_arrays
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def encode(
     # Kind of device and size of the batches decide the last bits, the code all of them.
     seen = (model_key, code_hash(__name__), model.device.type, str(batch_size), store.key, part)
     path = cache_folder("embeddings") / f"{content_hash(*seen, *records)[:32]}.npz"
-    if not path.exists():
+    arrays = read_arrays(path)
+    if arrays is None:
         rows = [store.row_of[record] for record in records]
         pooled, z = [], []
         starts = range(0, len(rows), batch_size)
@@ -64,7 +66,6 @@ def encode(
             out = model.encode_ecg(ecg_BCT, valid_B)  # valid lengths stay where the encoder counts with them
             pooled.append(out["pooled"].float().cpu().numpy())
             z.append(out["z"].float().cpu().numpy())
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, pooled=np.concatenate(pooled), z=np.concatenate(z))
-    with np.load(path) as arrays:
-        return Encoded(arrays["pooled"], arrays["z"])
+        arrays = {"pooled": np.concatenate(pooled), "z": np.concatenate(z)}
+        write_arrays(path, arrays)
+    return Encoded(arrays["pooled"], arrays["z"])

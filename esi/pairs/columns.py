@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 
 from esi.closure import code_hash
 from esi.errors import EsiError
-from esi.files import cache_folder, content_hash, file_hash, locked
+from esi.files import cache_folder, content_hash, file_hash
+from esi.sealed import sealed_folder
 
 TEXT_COLUMNS = ("dataset", "record_id", "text", "findings", "descriptions")
 COLUMNS = (*TEXT_COLUMNS, "statements")
@@ -39,12 +40,7 @@ class PairColumns:
         if absent:
             raise EsiError(f"{path} has no column {', '.join(absent)}: run the pairs stage again")
         self.key = content_hash(code_hash(__name__), file_hash(path), split)[:32]
-        folder = cache_folder("pairs") / self.key
-        if not folder.exists():
-            with locked(folder.with_name(f"{self.key}.partial")) as work:
-                if not folder.exists():  # another process may have made it while this one waited
-                    _write(path, split, work)
-                    work.rename(folder)
+        folder = sealed_folder(cache_folder("pairs") / self.key, lambda work: _write(path, split, work))
         self._table = pa.ipc.open_file(pa.memory_map(str(folder / "texts.arrow"))).read_all()
         self.n = self._table.num_rows
         # mode "c": a private mapping that torch takes without a warning and nobody writes to

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,8 @@ from esi.closure import code_hash
 from esi.ecg.leads import LEADS, RATE, SAMPLES
 from esi.ecg.tables import ROW_GROUP_RECORDS, signals_of, table_paths
 from esi.errors import EsiError
-from esi.files import cache_folder, content_hash, json_hash, locked
+from esi.files import cache_folder, content_hash, json_hash
+from esi.sealed import clear, sealed_folder
 from esi.settings.data import Signal
 
 HIGHPASS_ORDER = 2
@@ -55,12 +57,7 @@ def open_store(ecg_folder: Path, settings: Signal) -> SignalStore:
         *records["record_id"],
         *records["signal_hash"],
     )[:32]
-    folder = cache_folder("signals") / key
-    if not folder.exists():
-        with locked(folder.with_name(f"{key}.partial")) as work:
-            if not folder.exists():  # another process may have built it while this one waited
-                _build(paths, records.height, settings, work)
-                work.rename(folder)
+    folder = sealed_folder(cache_folder("signals") / key, lambda work: _build(paths, records.height, settings, work))
     return SignalStore(
         signals_NCT=np.load(folder / "signals.npy", mmap_mode="r"),
         valid_N=records["valid_samples"].to_numpy() // (RATE // settings.rate),
@@ -71,15 +68,16 @@ def open_store(ecg_folder: Path, settings: Signal) -> SignalStore:
 
 def _build(paths: list[Path], records: int, settings: Signal, work: Path) -> None:
     """Write signals.npy into `work`, a part file at a time on all cores; a killed build goes on where it was."""
-    begun = work / "begun"
-    if not begun.exists():
-        shape = (records, len(LEADS), SAMPLES * settings.rate // RATE)
+    begun, array = work / "begun.done", work / "signals.npy"
+    shape = (records, len(LEADS), SAMPLES * settings.rate // RATE)
+    if not (begun.exists() and _mapped(array, shape)):
+        clear(work)
         free, needed = shutil.disk_usage(work).free, math.prod(shape) * 2
         if free < needed:  # a mapped file on a full disk ends the process without a word
             raise EsiError(f"{work} has room for {free / 1e9:.1f} GB, and the signals take {needed / 1e9:.1f}: make room")
-        np.lib.format.open_memmap(work / "signals.npy", "w+", "<i2", shape).flush()
+        np.lib.format.open_memmap(array, "w+", "<i2", shape).flush()
         begun.touch()
-    out = np.lib.format.open_memmap(work / "signals.npy", "r+")
+    out = np.lib.format.open_memmap(array, "r+")
     sizes = [pq.read_metadata(path).num_rows for path in paths]
     first_rows = np.cumsum([0, *sizes[:-1]]).tolist()
 
@@ -87,18 +85,33 @@ def _build(paths: list[Path], records: int, settings: Signal, work: Path) -> Non
 
         def write_part(path: Path, row: int, size: int) -> None:
             done = work / f"{row}-{size}.done"  # by its rows: the same records may lie in other parts when the build goes on
-            if not done.exists():
+            rows = slice(row, row + size)
+            if not (done.is_file() and done.read_text() == _checksum(out[rows])):
                 for batch in pq.ParquetFile(path).iter_batches(ROW_GROUP_RECORDS, columns=["signal", "valid_samples"]):
                     signals = signals_of(batch["signal"])
                     out[row : row + len(signals)] = process(signals, batch["valid_samples"].to_numpy(), settings)
                     row += len(signals)
                 out.flush()
-                done.touch()
+                done.write_text(_checksum(out[rows]))
             bar.update(size)
 
         # Threads: filters and Parquet leave the interpreter's lock alone, and a process would import torch first.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(write_part, paths, first_rows, sizes))
+
+
+def _mapped(array: Path, shape: tuple[int, ...]) -> bool:
+    """Whether the file of a build that was killed is whole."""
+    try:
+        out = np.lib.format.open_memmap(array, "r")
+    except (OSError, ValueError):
+        return False
+    return out.shape == shape and out.dtype == np.dtype("<i2")
+
+
+def _checksum(rows_NCT: np.ndarray) -> str:
+    """Of finished rows: what a killed build left is read again before it is believed."""
+    return f"{zlib.crc32(np.ascontiguousarray(rows_NCT).data):08x}"
 
 
 def process(microvolts_NCT: np.ndarray, valid_N: np.ndarray, settings: Signal) -> np.ndarray:

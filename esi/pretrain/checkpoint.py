@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from esi import files
+from esi import files, sealed
 
 STATE = "state.pt"
 
@@ -29,15 +29,16 @@ class Checkpoint:
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Replace the state; a kill at any moment leaves the old or the new one."""
-        with files.replacing(self.folder / STATE) as temporary:
+        with sealed.sealing(self.folder / STATE) as temporary:
             torch.save(dict(state), temporary)
 
     def load(self) -> dict[str, Any] | None:
-        """The state on the CPU, or None if the run has not saved any. Only tensors and plain values are read, never code."""
+        """The state on the CPU, or None if the run has not saved any, or it was damaged and is dropped.
+
+        Only tensors and plain values are read, never code.
+        """
         path = self.folder / STATE
-        if not path.exists():
-            return None
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True) if sealed.intact(path) else None
 
     def delete(self) -> None:
         """To be called once the run's results are written."""

@@ -20,7 +20,7 @@ import torch.distributed as dist
 from torch import Tensor
 from tqdm import tqdm
 
-from esi import files
+from esi import files, sealed
 from esi.closure import code_hash
 from esi.errors import EsiError
 from esi.model.text_tower import TextTower
@@ -95,7 +95,7 @@ class KnownTexts:
                 yield from _hashes(data.texts(view, torch.arange(start, min(start + HASH_ROWS, data.n))))
 
     def _encode(self, paths: list[Path], first_U: np.ndarray, tower: TextTower, bf16: bool, rank: int) -> None:
-        """Write this process's blocks, those that are not there yet."""
+        """Write this process's blocks, those that are not there as they were written."""
         device = next(tower.parameters()).device
         mine = range(rank, len(paths), processes())
         total = sum(len(first_U[block * BLOCK : (block + 1) * BLOCK]) for block in mine)
@@ -103,7 +103,7 @@ class KnownTexts:
         with bar, torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             for block in mine:
                 first = first_U[block * BLOCK : (block + 1) * BLOCK]
-                if not paths[block].exists():
+                if not sealed.intact(paths[block]):
                     texts = self._texts(first)
                     order = sorted(range(len(texts)), key=lambda place: (len(texts[place]), texts[place]))
                     vectors = np.empty((len(texts), self._dim), np.float32)
@@ -133,7 +133,7 @@ def _hashes(texts: Iterable[str]) -> Iterator[int]:
 
 
 def _write(path: Path, vectors: np.ndarray) -> None:
-    with files.replacing(path) as temporary, temporary.open("wb") as file:
+    with sealed.sealing(path) as temporary, temporary.open("wb") as file:
         np.save(file, vectors)
 
 

@@ -127,6 +127,29 @@ def test_a_killed_run_finds_its_batch_again() -> None:
     assert all(reply.asked[name] == 1 for name in STATEMENTS if name not in (STATEMENTS[2], STATEMENTS[5]))
 
 
+@pytest.mark.parametrize("damage", ["", "null", "half", "[1]", "another server"])
+def test_a_batch_whose_record_is_damaged_is_still_found(
+    own_cache: Path, damage: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It was paid for; the record is set aside, and the server knows the batch by name."""
+    reply = BatchServer()
+    with fake_openai(reply) as server:
+        changed = settings(server.base_url, batch=True)
+        reply.killed = True
+        with pytest.raises(EsiError, match="the next run fetches it"):
+            write_all(QUESTIONS, writer_of(changed))
+        reply.killed = False
+        (record,) = (own_cache / "batches").glob("*.json")
+        text = record.read_text()
+        texts = {"half": text[: len(text) // 2], "another server": text.replace(server.base_url, "http://other", 1)}
+        record.write_text(texts.get(damage, damage))
+        described = write_all(QUESTIONS, writer_of(changed))
+    assert set(described) == set(STATEMENTS)
+    assert all(reply.asked[name] == 1 for name in STATEMENTS if name not in (STATEMENTS[2], STATEMENTS[5]))
+    assert f"{record} is damaged" in capfd.readouterr().err
+    assert len(list((own_cache / "batches/damaged").iterdir())) == 1
+
+
 @pytest.mark.usefixtures("own_cache")
 def test_an_endpoint_without_batches_is_one_sentence() -> None:
     with (

@@ -11,8 +11,9 @@ import numpy as np
 
 from esi.closure import code_hash
 from esi.errors import EsiError
-from esi.files import cache_folder, content_hash, replacing
+from esi.files import cache_folder, content_hash
 from esi.pairs.store import SignalStore
+from esi.sealed import read_arrays, write_arrays
 
 # Each module's `features(store, records by split)` gives an array [N, D] float32 a split, and learns from "train" alone.
 MODULES = {"hand": "hand_features", "rocket": "rocket"}
@@ -40,10 +41,9 @@ def control_features(control: str, store: SignalStore, records: Mapping[str, lis
     listed = (f"{name} {content_hash(*records[name])}" for name in sorted(records))
     key = content_hash(control, *releases, code_hash(__name__, module_name), store.key, *listed)
     path = cache_folder("controls") / f"{key[:32]}.npz"
-    if not path.exists():
+    found = read_arrays(path)
+    if found is None:
         module: ModuleType = importlib.import_module(module_name)
         found = module.features(store, records)
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **found)
-    with np.load(path) as arrays:
-        return {name: arrays[name] for name in records}
+        write_arrays(path, found)
+    return {name: found[name] for name in records}

@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from esi.files import cache_folder, json_hash, replacing
+from esi import sealed
+from esi.files import cache_folder, json_hash
 
 
 class Checkpoint:
@@ -28,13 +29,16 @@ class Checkpoint:
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Replace the state; a kill at any moment leaves the old or the new one."""
-        with replacing(self._folder / "state.pt") as temporary:
+        with sealed.sealing(self._folder / "state.pt") as temporary:
             torch.save(dict(state), temporary)
 
     def load(self) -> dict[str, Any] | None:
-        """The state on the CPU, or None if the run has not saved any. Only tensors and plain values are read, never code."""
+        """The state on the CPU, or None if the run has not saved any, or it was damaged and is dropped.
+
+        Only tensors and plain values are read, never code.
+        """
         path = self._folder / "state.pt"
-        return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
+        return torch.load(path, map_location="cpu", weights_only=True) if sealed.intact(path) else None
 
     def delete(self) -> None:
         """To be called once the results are written."""
