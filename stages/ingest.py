@@ -18,6 +18,9 @@ def main(dataset: str) -> None:
     with replacing_folder(out) as folder:
         figures = ingest(dataset, settings.ingest[dataset], settings.quality, folder)
     write_json(Path("metrics/ingest") / f"{dataset}.json", figures)
+    if without := figures["without_statements"]:
+        share = without / figures["records"]
+        print(f"ingest {dataset}: {without} of {figures['records']} ECGs ({share:.1%}) have no statement", file=sys.stderr)
     if said := summary(out / "quarantine.parquet", figures["records"]):
         print(f"ingest {dataset}: {said}", file=sys.stderr)
     if figures["with_checksum_errors"]:

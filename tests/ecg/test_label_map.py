@@ -106,12 +106,17 @@ def test_without_a_map_another_language_is_refused(project: Path) -> None:
 
 
 def test_what_is_unmapped_is_said_with_its_share(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    settings = hospital(project / "raw", ["Sinus rhythm", "Vorhofflimmern", "sinus rhythm. LVH", "Vorhofflimmern"])
+    labels = ["Sinus rhythm", "Vorhofflimmern", "sinus rhythm. LVH", "Vorhofflimmern", "", "lost"]
+    settings = hospital(project / "raw", labels)
+    (project / "raw/r5.hea").unlink()
     statements = run_stages(project, settings)
     assert sorted(statements["statement"]) == ["left ventricular hypertrophy", "sinus rhythm", "vorhofflimmern"]
     said = capsys.readouterr().err
     assert "statements: hospital: 1 of 3 findings (2 of 5 labels, 40.0%) say no concept" in said
     assert "the commonest: 'vorhofflimmern' (2)" in said
+    assert "ingest hospital: 1 of 5 ECGs (20.0%) have no statement" in said
+    assert "ingest hospital: 1 ECGs cannot be used, beside 5 that can" in said
+    assert "\n  1 missing file, first r5: r5.hea: cannot be read: No such file or directory\n" in said
 
 
 def test_a_set_with_a_map_may_say_what_the_vocabulary_does_not_have() -> None:

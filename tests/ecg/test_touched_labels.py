@@ -180,3 +180,10 @@ def test_no_canonical_statement_is_divided(real: Path) -> None:
     lines = (real / "mimic_iv_ecg_statements.txt").read_text().splitlines()
     divided = [line for line in lines if len(split_statements(line)) > 1]
     assert all(re.search(r"[.;!]", line) for line in divided)
+
+
+def test_a_record_whose_name_became_a_number_is_found(tmp_path: Path) -> None:
+    for name in ("1000001", "1000002", "3.0"):
+        (tmp_path / f"{name}.hea").touch()
+    (tmp_path / "labels.csv").write_text("record,labels\n1000001.0,x\n1.000002E6,x\n3.0,x\n4.0,x\n")
+    assert wfdb_folder.entries(settings(tmp_path))["record_id"].to_list() == ["1000001", "1000002", "3.0", "4.0"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
+from os.path import isfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -144,7 +145,11 @@ def _record(settings: WfdbFolder, place: str, text: str) -> str:
     text = text.replace("\\", "/")
     extension = PurePosixPath(text).suffix
     record = text.removesuffix(extension) if extension in _EXTENSIONS else text
-    found = path_below(settings.root, f"{record}.hea", settings.table.parent.as_posix()) if record else None
+    folder = settings.table.parent.as_posix()
+    found = path_below(settings.root, f"{record}.hea", folder) if record else None
+    if found and (digits := whole(record)) not in (None, record) and not isfile(settings.root / found):
+        named = path_below(settings.root, f"{digits}.hea", folder)  # 1000001.0 of a table that went through pandas
+        found = named if named and isfile(settings.root / named) else found
     if found is None or PurePosixPath(found).name == ".hea":
         raise RowError(
             f"{place}: {shown(text)!r} is not the path of a record below {settings.root}: correct it or remove the row"
