@@ -130,3 +130,18 @@ def test_the_order_is_that_of_the_paths(tmp_path: Path) -> None:
     entries = challenge.entries(tmp_path)
     assert entries["record_id"].to_list() == [f"r{number:04d}" for number in range(challenge.CHUNK + 5)]
     assert entries["age"].to_list() == [float(number % 100) for number in range(challenge.CHUNK + 5)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lists_of_records_as_any_program_writes_them(
+    tmp_path: Path, encoding: str, end: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "g1").mkdir()
+    (tmp_path / "g2").mkdir()
+    for name in ("g1/a", "g2/b"):
+        (tmp_path / f"{name}.hea").write_text(f"{SIGNALS}#Dx: 426783006\n")
+    lines = ["a", "../g2/b", "./a.hea", str(tmp_path / "g2/b"), "lost", "../../etc/passwd"]
+    (tmp_path / "g1/RECORDS").write_bytes("".join(line + end for line in lines).encode(encoding))
+    assert list(by_id(tmp_path)) == ["a", "lost", "b"]
+    assert "RECORDS lists 1 records outside of it, first g1/../../etc/passwd" in capsys.readouterr().err
