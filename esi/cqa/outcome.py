@@ -77,11 +77,9 @@ def outcome(described: Iterable[tuple[Question, Description]], settings: Describ
     fallbacks = [answer for _, answer in described if answer.fallback]
     parts = []
     if fallbacks:
-        empty = sum(not answer.text for answer in fallbacks)
         parts.append(
             f"{len(fallbacks)} of {asked} ({len(fallbacks) / asked:.0%}) have sentences of the books instead of the model's"
         )
-        parts[0] += f", {empty} of them none at all" if empty else ""
     if unwritten := [question.statement for question, answer in described if not answer.text]:
         examples = ", ".join(repr(shown(statement, 60)) for statement in unwritten[:EXAMPLES])
         share = f"{len(unwritten)} of {len(described)} statements ({len(unwritten) / len(described):.0%})"
