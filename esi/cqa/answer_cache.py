@@ -58,7 +58,7 @@ class AnswerCache:
         """Keep an answer: on the disk, not only in the system's memory, for a power cut would cost it."""
         key = json_hash(request)
         path = self.path(key)
-        if path.exists() and self.read(key) is None:
+        if path.exists() and self.get(request) is None:
             self._set_aside(path)
         content = sealed.digested({"request": dict(request), "answer": dict(answer)})
         with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
@@ -68,7 +68,7 @@ class AnswerCache:
 
     def _set_aside(self, path: Path) -> None:
         kept = sealed.set_aside(path, self._folder / DAMAGED)
-        print(f"{path} is damaged: it is kept as {kept}, and asked for again", file=sys.stderr)
+        print(f"{path} cannot be read: it is kept as {kept}, and asked for again", file=sys.stderr)
 
     def get_or_ask(
         self, request: Mapping[str, Any], ask: Callable[[], dict[str, Any]], place: AbstractContextManager | None = None

@@ -18,7 +18,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from esi.cqa import embedding_endpoint, pace
-from esi.cqa.answer_cache import AnswerCache
+from esi.cqa.answer_cache import DAMAGED, AnswerCache
 from esi.cqa.batch_files import answers_of, batch_of, named, next_page, refusal_of
 from esi.cqa.budget import Tokens
 from esi.cqa.chat_answer import answer_of, readable, text_of, used_tokens
@@ -233,6 +233,8 @@ def test_an_old_entry_with_a_list_is_read_and_one_without_text_is_asked_for_agai
         assert len(server.requests) == 2
         write_all(questions, writer_of(changed))
         assert len(server.requests) == 2
+    (aside,) = (own_cache / "answers" / DAMAGED).iterdir()
+    assert json.loads(aside.read_text())["answer"]["text"] == 7
 
 
 @pytest.mark.usefixtures("own_cache")
