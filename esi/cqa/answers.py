@@ -1,14 +1,20 @@
-"""Whether a model's answer may enter the training texts."""
+"""Whether a model's answer may enter the training texts, and which part of what it said is the answer."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 
+from esi.cqa.chatter import chatter, without_chatter
 from esi.cqa.contradiction import contradiction
+from esi.cqa.final_answer import final_answer, reasoning
+from esi.cqa.language import foreign
+from esi.cqa.markup import markup, plain_text, readable
 from esi.cqa.patient_facts import patient_fact
 from esi.cqa.retrieval import Passage
 from esi.cqa.sentences import content_words, split_sentences
+from esi.cqa.topic import is_near, other_topic
 
 MIN_WORDS = 8
 LOOP_WORDS = 12  # a run of words that comes twice: small models loop, and no entry of the handbook has one
@@ -29,11 +35,31 @@ _ECG_WORD = re.compile(
 
 
 def tidy(text: str, finish_reason: str | None) -> str:
-    """The answer on one line, without Markdown; of an answer cut at the token limit, the whole sentences, if any."""
-    plain = " ".join(re.sub(r"\*\*|__|`|^\s*(#+|[-*•]|\d+[.)])\s+", "", text, flags=re.MULTILINE).split())
+    """The answer alone, on one line: without reasoning, talk and decoration where it is certain what is left is the answer.
+
+    What cannot be taken out with certainty (a table, a thought that never ends) stays, for `fault` to find. Of an answer cut
+    at the token limit, the whole sentences stay, if any.
+    """
+    answer = without_chatter(plain_text(final_answer(readable(described(text)))))
+    plain = " ".join(answer.split())
     if finish_reason != "length":
         return plain
     return " ".join(sentence for sentence in split_sentences(plain) if sentence[-1] in ".!?")
+
+
+def described(text: str) -> str:
+    """The description of an answer that is, or holds, one JSON object {"description": "..."}; any other as it is."""
+    is_whole = re.match(r"\s*(?:```\w*\s*)?\{", text)  # otherwise braces in a thought would come first
+    said = text if is_whole else final_answer(text)
+    start, end = said.find("{"), said.rfind("}")
+    if start < 0 or '"description"' not in said:
+        return text
+    try:
+        content = json.loads(said[start : end + 1], strict=False)
+    except (ValueError, RecursionError):
+        return text
+    description = content.get("description") if isinstance(content, dict) else None
+    return description if isinstance(description, str) else text
 
 
 def fault(answer: str, statement: str, passages: Sequence[Passage], finish_reason: str | None) -> str | None:
@@ -51,6 +77,14 @@ def fault(answer: str, statement: str, passages: Sequence[Passage], finish_reaso
         return "It refused to answer."
     if _ABOUT_ITSELF.search(answer):
         return "It spoke of the question or the answer instead of the ECG."
+    if thought := reasoning(answer):
+        return f'It held reasoning, not only the answer ("{thought}").'
+    if words := foreign(answer):
+        return f'It was not in English ("{words}").'
+    if kind := markup(answer):
+        return f"It held {kind}, not plain sentences."
+    if talk := chatter(answer):
+        return f'It spoke to somebody or of the passages ("{talk}").'
     if len(answer.split()) < MIN_WORDS:
         return f"It had fewer than {MIN_WORDS} words."
     if invented := patient_fact(answer):
@@ -58,9 +92,14 @@ def fault(answer: str, statement: str, passages: Sequence[Passage], finish_reaso
     if loop := _loop(answer):
         return f'It repeated itself ("{loop}").'
     topic = content_words(" ".join([statement, *(passage.heading for passage in passages)]))
-    if len(_ECG_WORD.findall(answer)) < 2 or not topic & content_words(answer):
+    about = topic & content_words(answer) or is_near(answer, statement, passages)
+    if len(_ECG_WORD.findall(answer)) < 2 or not about:
         return f"It did not say how {statement} looks in the ECG."
-    return contradiction(answer, statement, passages)
+    if against := contradiction(answer, statement, passages):
+        return against
+    if other := other_topic(answer, statement, passages):
+        return f"It described {other}, not {statement}."
+    return None
 
 
 def _loop(answer: str) -> str | None:

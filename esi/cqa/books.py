@@ -42,14 +42,23 @@ def read_books(folder: Path | str) -> list[Section]:
         raise EsiError(f"there is no book in {folder}: put PDF, Markdown, HTML or text files there, or correct chunk.books")
     sections: list[Section] = []
     for path in paths:
-        reader = _READERS.get(path.suffix.lower())
-        if reader is None:
-            raise EsiError(f"{path} is none of {', '.join(_READERS)}: convert it to one of them or take it out of {folder}")
-        found = [section for section in reader(path, path.relative_to(folder).as_posix()) if section.text]
-        if not found:
-            raise EsiError(f"{path} holds no text: take it out of {folder} or replace it")
-        sections += found
+        sections += read_book(path, folder)
     return sections
+
+
+def read_book(path: Path, folder: Path) -> list[Section]:
+    """The sections of one book of a folder.
+
+    Raises:
+        EsiError: as `read_books`.
+    """
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise EsiError(f"{path} is none of {', '.join(_READERS)}: convert it to one of them or take it out of {folder}")
+    found = [section for section in reader(path, path.relative_to(folder).as_posix()) if section.text]
+    if not found:
+        raise EsiError(f"{path} holds no text: take it out of {folder} or replace it")
+    return found
 
 
 def _hidden(path: Path) -> bool:

@@ -77,10 +77,10 @@ def contradiction(answer: str, statement: str, passages: Sequence[Passage]) -> s
             if (found := re.search(wrong, sentence)) and not _OTHER_SIDE_TOO.search(sentence):
                 return f'It put the ST segment of {statement} on the wrong side ("{found[0]}").'
     said = plain_name(answer)
-    if not any(_names(said, name) for name in names):
+    if not any(says_name(said, name) for name in names):
         for name in names:
             for other in _mirrors(name):
-                if other not in names and _names(said, other):
+                if other not in names and says_name(said, other):
                     return f"It described {other}, not {statement}."
     return None
 
@@ -98,7 +98,8 @@ def plain_name(text: str) -> str:
     return " ".join({"1st": "first", "2nd": "second", "3rd": "third"}.get(word, word) for word in words)
 
 
-def _names(said: str, name: str) -> bool:
+def says_name(said: str, name: str) -> bool:
+    """Whether a text says a name other than in an aside ("unlike ...", "not ..."); both as `plain_name` gives them."""
     return bool(name) and re.search(rf"{_ASIDE}\b{re.escape(name)}\b", said) is not None
 
 

@@ -6,14 +6,14 @@ person is known here.
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from esi.cqa.answers import fault, tidy
+from esi.cqa.answers import described, fault, tidy
 from esi.cqa.budget import Tokens, cost_usd
 from esi.cqa.description import Description, Exchange, Question
+from esi.cqa.final_answer import reasoning
 from esi.cqa.index import embedded_text
 from esi.files import json_hash
 from esi.settings.cqa import Describe
@@ -109,12 +109,11 @@ class Conversation:
         said, finish_reason = answer["text"], answer["finish_reason"]
         if any(unicodedata.category(each) in _NO_TEXT and not each.isspace() for each in said) or "\ufffd" in said:
             return "", "It held characters that cannot be read."
-        if self._settings.structured:
-            try:
-                said = json.loads(said)["description"].strip()
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-                return "", 'It was not a JSON object {"description": "..."}.'
+        if self._settings.structured and described(said) == said:
+            return "", 'It was not a JSON object {"description": "..."}.'
         text = tidy(said, finish_reason)
+        if finish_reason == "length" and reasoning(text):
+            return "", "It was cut off in its reasoning, before the answer."
         return text, fault(text, self.question.statement, self.question.passages, finish_reason)
 
 

@@ -14,9 +14,11 @@ from esi.cqa.chat_endpoint import ChatEndpoint, Refused
 from esi.cqa.conversation import Conversation
 from esi.cqa.description import Description, Question, Writer
 from esi.cqa.extractive import ExtractiveWriter
+from esi.cqa.known_conditions import words
 from esi.cqa.openai_client import OPENAI_URL
 from esi.cqa.outcome import Streak
 from esi.cqa.proxy import route
+from esi.cqa.topic import conditions
 from esi.settings.cqa import Describe
 
 
@@ -67,6 +69,7 @@ class OpenAIWriter(Writer):
         """Say which proxy the requests pass, if any. With `describe.batch`, fetch by the Batch API what the cache lacks;
         `write` asks for what that left out.
         """
+        conditions(), words()  # the handbook is read once here, not in each thread while others wait for their answers
         if line := route("describe", self._settings.base_url or OPENAI_URL, self._settings.proxy):
             print(line, file=sys.stderr)
         if self._settings.batch:

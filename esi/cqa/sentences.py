@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 # A full stop ends a sentence where white space and a new sentence's first character follow, and no abbreviation precedes.
 _END = re.compile(r"(?<=[.!?])(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bvs\.)(?<!\bFig\.)(?<!\bapprox\.)\s+(?=[A-Z0-9(\"“])")
@@ -42,6 +43,11 @@ def content_words(text: str) -> set[str]:
     return set(content_terms(text))
 
 
+@lru_cache(maxsize=1 << 14)
+def _name_words(name: str) -> frozenset[str]:
+    return frozenset(content_words(name))
+
+
 def name_fit(statement: str, name: str) -> float:
     """How well an entry's name fits a statement, 0 to 1: twice the shared content words over all of both (Dice, 1945).
 
@@ -52,7 +58,7 @@ def name_fit(statement: str, name: str) -> float:
     >>> name_fit("left bundle branch block", "right bundle branch block")
     0.0
     """
-    wanted, named = content_words(statement), content_words(name)
+    wanted, named = _name_words(statement), _name_words(name)
     if (named & _TELLING) - wanted:
         return 0.0
     total = len(wanted) + len(named)

@@ -63,7 +63,7 @@ class Unreliable:
         if fault == "500":
             return 500, {}, {"error": {"message": "broken"}}
         if fault == "time-out":
-            time.sleep(0.6)
+            time.sleep(1.6)
         if fault == "cut":
             return 200, {}, CUT
         if fault == "malformed":
@@ -77,7 +77,7 @@ class Unreliable:
 def test_all_labels_end_described_and_nothing_that_succeeded_is_sent_twice() -> None:
     server_side = Unreliable(1)
     with fake_openai(server_side) as server:
-        writer = writer_of(settings(server.base_url, concurrency=8, max_retries=12, timeout_s=0.4))
+        writer = writer_of(settings(server.base_url, concurrency=8, max_retries=12, timeout_s=1.0))
         assert isinstance(writer, OpenAIWriter)
         described = write_all([question(name) for name in MANY], writer)
     assert set(server_side.faults) == {*FAULTS, "none"}
@@ -125,7 +125,7 @@ def test_the_key_is_in_no_file_log_or_traceback(
     caplog.set_level(logging.DEBUG)
     with fake_openai(Unreliable(2)) as server:
         write_all(
-            [question(name) for name in STATEMENTS], writer_of(settings(server.base_url, max_retries=12, timeout_s=0.4))
+            [question(name) for name in STATEMENTS], writer_of(settings(server.base_url, max_retries=12, timeout_s=1.0))
         )
     assert caplog.records
     written = "".join(path.read_text() for path in own_cache.rglob("*") if path.is_file())
