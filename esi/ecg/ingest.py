@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from esi.ecg.entries import ReleaseError
 from esi.ecg.folds import assign_folds
+from esi.ecg.identity import people
 from esi.ecg.releases import list_entries
 from esi.ecg.shards import Shard, ShardFiles, write_shard
 from esi.ecg.tables import QUARANTINE_SCHEMA, table_paths
@@ -55,7 +56,7 @@ def ingest(dataset: str, settings: Ingest, limits: Quality, folder: Path, worker
     """
     entries, broken = _usable(dataset, settings, list_entries(settings))
     _refuse_repeated(settings, entries["record_id"])
-    entries = entries.with_columns(fold=assign_folds(entries))
+    entries = entries.with_columns(people(settings, entries), fold=assign_folds(entries))
     splits = {fold: settings.folds.split_of(fold) for fold in entries["fold"].unique()}
     entries = entries.with_columns(split=pl.col("fold").replace_strict(splits, return_dtype=pl.String))
     work = cache_folder("ingest", f"{dataset}-{content_hash(str(settings.root.resolve()))[:16]}")
@@ -132,7 +133,7 @@ def _failures_as_sentences() -> Iterator[None]:
 
 
 def _figures(folder: Path) -> dict[str, Any]:
-    rows = pl.scan_parquet(table_paths(folder)).drop("signal", "signal_hash").collect()
+    rows = pl.scan_parquet(table_paths(folder)).drop("signal", "signal_hash", "signal_shapes").collect()
     reasons = pl.read_parquet(folder / "quarantine.parquet")["reason"].value_counts().sort("reason")
     return {
         "records": rows.height,

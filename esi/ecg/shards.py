@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from esi.closure import code_hash
 from esi.ecg import cpsc_mat, wfdb_files
 from esi.ecg.leads import LEADS, SAMPLES
+from esi.ecg.signal_shape import shapes
 from esi.ecg.standard import StandardEcg, windows
 from esi.ecg.tables import COMPRESSION, QUARANTINE_SCHEMA, ROW_GROUP_RECORDS, SCHEMA
 from esi.ecg.wfdb_header import RecordError
@@ -28,7 +29,7 @@ from esi.files import content_hash, replacing, write_table
 from esi.sealed import drop, seal, unsealed
 from esi.settings.data import Quality
 
-FROM_ENTRY = ("subject_id", "age", "sex", "fold", "split", "codes", "likelihoods", "statements")
+FROM_ENTRY = ("subject_id", "people", "age", "sex", "fold", "split", "codes", "likelihoods", "statements")
 FROM_ECG = (
     "source_rate", "source_seconds", "window", "valid_samples", "flat_leads", "nonfinite", "clipped", "derived_leads",
     "checksum_errors",
@@ -103,6 +104,7 @@ class RowGroup:
                 **{name: getattr(ecg, name) for name in FROM_ECG},
                 **vars(ecg.noise),
                 "signal_hash": hashlib.sha256(self._signals_NCT[len(self.rows)]).hexdigest()[:32],
+                "signal_shapes": shapes(ecg.microvolts, ecg.valid_samples),
             }
         )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
 from esi.ecg.leads import LEADS, SAMPLES
@@ -20,6 +21,7 @@ SCHEMA = pa.schema(
         ("dataset", pa.string()),
         ("record_id", pa.string()),  # a further window of a long record has an id of its own: "A0001-w1"
         ("subject_id", pa.string()),
+        ("people", pa.list_(pa.string())),  # keys of subject and record that another set of the same release shares
         ("age", pa.float32()),  # years
         ("sex", pa.string()),  # female, male
         ("fold", pa.int16()),
@@ -41,9 +43,11 @@ SCHEMA = pa.schema(
         ("mains_uv", pa.float32()),  # RMS of the 50 or 60 Hz line; null where the file's rate cannot hold it
         ("muscle_uv", pa.float32()),  # RMS from 40 Hz upwards, QRS and mains left out
         ("signal_hash", pa.string()),
+        ("signal_shapes", pa.binary()),  # what another rate hardly changes (signal_shape.py); null without a beat
         ("signal", pa.binary(len(LEADS) * SAMPLES * 2)),  # [12, 5000] little-endian int16 microvolts at 500 Hz
     ]
 )
+IDENTITY: dict[str, Any] = {"people": pl.List(pl.String), "signal_shapes": pl.Binary}
 QUARANTINE_SCHEMA = pa.schema(
     [("dataset", pa.string()), ("record_id", pa.string()), ("reason", pa.string()), ("message", pa.string())]
 )
@@ -66,3 +70,13 @@ def signals_of(column: pa.FixedSizeBinaryArray) -> np.ndarray:
     record = len(LEADS) * SAMPLES
     values = np.frombuffer(column.buffers()[1], "<i2")[column.offset * record : (column.offset + len(column)) * record]
     return values.reshape(len(column), len(LEADS), SAMPLES)
+
+
+def identified(records: pl.DataFrame) -> pl.DataFrame:
+    """Records with `people` and `signal_shapes` in every case: tables of an earlier version lack them, and a row without
+    people is known by its set's name and its subject.
+    """
+    absent = {name: kind for name, kind in IDENTITY.items() if name not in records.columns}
+    records = records.with_columns(pl.lit(None, kind).alias(name) for name, kind in absent.items())
+    by_set = pl.concat_list(pl.concat_str(["dataset", "subject_id"], separator="/"))
+    return records.with_columns(people=pl.coalesce("people", by_set))

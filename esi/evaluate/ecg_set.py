@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 import torch
 
-from esi.ecg.tables import table_paths
+from esi.ecg.signal_shape import same_recordings
+from esi.ecg.tables import identified, table_paths
 from esi.errors import EsiError
 from esi.evaluate.contamination import refuse_contaminated
 from esi.evaluate.encode import Encoded, Strip, encode
@@ -36,20 +37,22 @@ class EcgSet:
         self.dataset = dataset
         folder = ecg_folder / dataset
         self.store: SignalStore = open_store(folder, signal)
-        self.records = self._without_repeats(pl.scan_parquet(table_paths(folder)).drop("signal")).collect()
+        self.records = self._without_repeats(identified(pl.scan_parquet(table_paths(folder)).drop("signal").collect()))
         self._signal = signal
         self._batch_size = batch_size
 
     @staticmethod
-    def _without_repeats(table: pl.LazyFrame) -> pl.LazyFrame:
-        """The records of the three splits without those whose very signal is also in a split that comes later: Georgia's
-        release, for one, holds a recording twice under two names, and no subjects that would keep the two together.
+    def _without_repeats(table: pl.DataFrame) -> pl.DataFrame:
+        """The records of the three splits without those whose recording is also in a split that comes later: Georgia's
+        release, for one, holds one twice under two names, and no subjects that would keep the two together.
         """
         parts = []
         for place, name in enumerate(SPLITS):
             later = table.filter(pl.col("split").is_in(SPLITS[place + 1 :]))
             own = table.filter(pl.col("split") == name)
-            parts.append(own.join(later, on="signal_hash", how="anti", maintain_order="left"))
+            own = own.join(later, on="signal_hash", how="anti", maintain_order="left")
+            alike, _ = same_recordings(own["signal_shapes"].to_list(), later["signal_shapes"].to_list())
+            parts.append(own.filter(~pl.Series(alike, dtype=pl.Boolean)))
         return pl.concat(parts)
 
     def of(self, split: str) -> pl.DataFrame:

@@ -12,12 +12,14 @@ import polars as pl
 import pyarrow as pa
 from tqdm import tqdm
 
-from esi.ecg.tables import table_paths
+from esi.ecg.signal_shape import same_recordings
+from esi.ecg.tables import SCHEMA as TABLES
+from esi.ecg.tables import identified, table_paths
 from esi.errors import EsiError
 from esi.pairs.text import CountTokens, compose
 from esi.settings.pairs import Pairs
 
-KEYS = ("dataset", "record_id", "subject_id", "signal_hash")
+KEYS = ("dataset", "record_id", "subject_id", "people", "signal_hash", "signal_shapes")
 TEXTS = pa.schema(  # all that a pair says; what shuffling exchanges
     [
         ("text", pa.string()),
@@ -31,7 +33,7 @@ TEXTS = pa.schema(  # all that a pair says; what shuffling exchanges
 )
 SCHEMA = pa.schema(
     [
-        *((name, pa.string()) for name in KEYS),
+        *((name, TABLES.field(name).type) for name in KEYS),
         ("split", pa.string()),  # train, validation
         *TEXTS,
         ("shuffled", pa.bool_()),  # whether the texts are another pair's
@@ -57,8 +59,8 @@ def build_pairs(
 ) -> tuple[pa.Table, dict[str, Any]]:
     """The pretraining pairs of the train split.
 
-    A training record whose very signal is also in a held-out split is left out and counted (public sets hold a few
-    duplicates).
+    A training record whose recording is also in a held-out split, at whatever rate or scale (`signal_shape`), is left out
+    and counted: public sets hold a few duplicates.
 
     Args:
         records: `read_records` of every set, the evaluated ones included: the proof needs them.
@@ -70,11 +72,12 @@ def build_pairs(
         The table of pairs and plain figures for the metrics.
 
     Raises:
-        LeakError: a subject is in the pairs and in a held-out split.
+        LeakError: a subject is in the pairs and in a held-out split, be it of another set of the same release.
     """
+    records = identified(records)
     held_out = records.filter(pl.col("split").is_in(HELD_OUT))
     train = records.filter((pl.col("split") == "train") & pl.col("dataset").is_in(settings.sets))
-    clean = train.filter(~pl.col("signal_hash").is_in(held_out["signal_hash"].implode()))
+    clean = train.filter(~pl.Series(_held_out_signals(train, held_out)))
     composed = _compose(clean, descriptions if settings.descriptions else {}, settings, count_tokens)
     named = composed.filter(pl.col("findings") != "")
     if not named.height:
@@ -86,7 +89,8 @@ def build_pairs(
     if any(leaks.values()):
         raise LeakError(
             f"pretraining pairs share {leaks} with validation or test splits: "
-            "give all records of a subject to one fold (ingest folds in params.yaml)"
+            "give all records of a subject to one fold (ingest folds in params.yaml), the same in every set of one release; "
+            "if two sets of your own name different people alike, give each an ingest.<set>.release of its own"
         )
     too_long = composed.filter((pl.col("findings") == "") & pl.col("findings_truncated")).height
     figures = {
@@ -163,12 +167,24 @@ def shuffle(pairs: pl.DataFrame, share: float) -> pl.DataFrame:
 
 def count_leaks(pairs: pl.DataFrame, held_out: pl.DataFrame) -> dict[str, int]:
     """How many records, subjects and signals stand both in the pairs and in held-out splits; all must be 0."""
-    record, subject = ["dataset", "record_id"], ["dataset", "subject_id"]
+    record = ["dataset", "record_id"]
+    people = held_out.select("people").explode("people").unique()
     return {
         "records": pairs.join(held_out.select(record).unique(), on=record, how="semi").height,
-        "subjects": pairs.join(held_out.select(subject).unique(), on=subject, how="semi").height,
-        "signals": pairs.join(held_out.select("signal_hash").unique(), on="signal_hash", how="semi").height,
+        "subjects": pairs.select("people")
+        .with_row_index()
+        .explode("people")
+        .join(people, on="people", how="semi")["index"]
+        .n_unique(),
+        "signals": int(_held_out_signals(pairs, held_out).sum()),
     }
+
+
+def _held_out_signals(records: pl.DataFrame, held_out: pl.DataFrame) -> np.ndarray:
+    """Which records' recordings are held out, bool [N]: the very signal, or one of the same shape."""
+    very = records["signal_hash"].is_in(held_out["signal_hash"].implode()).to_numpy()
+    alike, _ = same_recordings(records["signal_shapes"].to_list(), held_out["signal_shapes"].to_list())
+    return np.asarray(very | alike)
 
 
 def _split(dataset: str, subject: str, validation_share: float) -> str:

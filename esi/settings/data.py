@@ -57,6 +57,7 @@ class Release(Section):
     watch: str
     windows: Literal["first", "all"]
     folds: Folds
+    release: str | None = Field(default=None, min_length=1)  # whose subjects these are; None: by format
     label_map: Path | None = None  # a table of what the set's labels mean, below root
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from esi.errors import EsiError
 from esi.files import write_table
-from esi.model.manifest import SCHEMA, SIGNAL, SUBJECT, among, manifest, manifest_of_pairs, read, signal_keys, subject_keys
+from esi.model.manifest import SCHEMA, SHAPE, SIGNAL, SUBJECT, among, by_release, keys, manifest, manifest_of_pairs, of, read
 
 RECORDS = pa.table(
     {
@@ -55,10 +55,23 @@ def test_among_is_membership_of_one_kind(trained: set[tuple[str, str]], asked: l
     text = pa.array(["x"] * len(trained), pa.string())
     records = pa.table({name: pa.array(values, pa.string()) for name, values in zip(names, columns, strict=True)})
     table = manifest(records.append_column("signal_hash", text))
-    keys = subject_keys([dataset for dataset, _ in asked], [subject for _, subject in asked])
-    assert among(table, SUBJECT, keys) == [item in trained for item in asked]
-    assert not any(among(table, SIGNAL, keys))
-    assert among(table, SIGNAL, signal_keys(["x", "y"])) == [bool(trained), False]
+    people = keys("/".join(item) for item in asked)
+    assert among(table, SUBJECT, people) == [item in trained for item in asked]
+    assert not any(among(table, SIGNAL, people))
+    assert among(table, SIGNAL, keys(["x", "y"])) == [bool(trained), False]
+
+
+def test_people_and_the_first_shape_of_a_record_are_in_it_where_the_tables_have_them(tmp_path: Path) -> None:
+    shape = bytes(range(32))
+    people = pa.array([["ptb-xl/subject/17", "ptb-xl/record/3"], None, None, None], pa.list_(pa.string()))
+    shapes = pa.array([shape + bytes(160), None, None, shape + bytes(160)], pa.binary())
+    table = manifest(RECORDS.append_column("people", people).append_column("signal_shapes", shapes))
+    known = ["ptb-xl/subject/17", "ptb-xl/record/3", "mimic/10000032", "ptbxl/17", "ptbxl/10000032"]
+    assert sorted(of(table, SUBJECT).to_pylist()) == sorted(keys(known))
+    assert of(table, SHAPE).to_pylist() == [shape]
+    write_table(tmp_path / "training.parquet", table)
+    assert by_release(read(tmp_path / "training.parquet"))
+    assert not by_release(table.replace_schema_metadata(None)), "as an earlier version wrote it"
 
 
 def test_all_pairs_of_a_table_are_in_it(tmp_path: Path) -> None:
