@@ -37,6 +37,7 @@ from esi.evaluate.metrics import auroc, interval, macro, subject_weights
 from esi.evaluate.split import Split
 from esi.evaluate.tasks import Task, read_task
 from esi.evaluate.zero_shot import PromptEncoder, class_prompts, zero_shot_scores
+from esi.model.export import NO_SPACE, read_config
 from esi.params import Params
 
 TITLES = {PTBXL: "ptbxl_super", CPSC: "cpsc"}
@@ -107,6 +108,8 @@ def zero_shot(
     if DESCRIPTIONS.exists():
         descriptions = dict(pl.read_parquet(DESCRIPTIONS, columns=["statement", "description"]).iter_rows())
     found: dict[str, list[Scores]] = {"esi": [], "random": []}
+    if not read_config(model).contrastive:
+        raise EsiError(f"{model} cannot be tested zero-shot: {NO_SPACE}; give --only supervised, or --model another")
     for candidate in candidates(model, settings.evaluate.random_seeds, sets.values()):
         if candidate.name == "esi":
             embed = PromptEncoder(candidate.model)

@@ -13,6 +13,7 @@ from esi.errors import run
 from esi.evaluate.distribution import PretrainingSample, discrepancy, draw_test
 from esi.evaluate.ecg_set import EcgSet, candidates
 from esi.files import replacing_folder, write_json, write_text
+from esi.model.export import NO_SPACE, read_config
 
 ECG, METRICS, DETAILS = Path("data/ecg"), Path("metrics/distribution"), Path("metrics/details/distribution")
 
@@ -33,6 +34,8 @@ def main() -> None:
             for space, first, second in spaces:
                 found = discrepancy(first, second, settings.distribution.permutations, settings.evaluate.seed)
                 rows.append({"set": ecgs.dataset, "model": candidate.name, "space": space} | asdict(found))
+    if not read_config(Path("data/model")).contrastive:
+        print(f"No distances in the space of z: {NO_SPACE}.")
     table = pl.DataFrame(rows).with_columns(pl.col("bandwidth", "mmd2", "p_value").round(6))
     with replacing_folder(METRICS) as metrics, replacing_folder(DETAILS) as details:
         for name in tests:

@@ -13,6 +13,7 @@ from esi.evaluate.ecg_set import EcgSet, candidates
 from esi.evaluate.record_texts import record_texts
 from esi.evaluate.retrieval import Texts, embed_texts, retrieval
 from esi.files import replacing_folder, write_json, write_text
+from esi.model.export import NO_SPACE, read_config
 
 MODEL = Path("data/model")
 
@@ -20,6 +21,10 @@ MODEL = Path("data/model")
 def main() -> None:
     settings = params.load()
     evaluate = settings.evaluate
+    if not read_config(MODEL).contrastive:
+        print(f"No retrieval by the model: {NO_SPACE}.")
+        with replacing_folder("metrics/retrieval"), replacing_folder("metrics/details/retrieval"):
+            return
     descriptions = dict(pl.read_parquet("data/descriptions.parquet", columns=["statement", "description"]).iter_rows())
     sets = {name: EcgSet(name, Path("data/ecg"), settings.signal, evaluate.batch_size) for name in settings.retrieval.sets}
     known = descriptions if settings.pairs.descriptions else {}

@@ -13,16 +13,23 @@ from esi.evaluate.predictions import FOLDER, Prediction, write_predictions
 from esi.evaluate.tasks import tasks_to_run
 from esi.evaluate.zero_shot import PromptEncoder, prompt_variants, zero_shot_scores
 from esi.files import replacing_folder
+from esi.model.export import NO_SPACE, read_config
+
+MODEL = Path("data/model")
 
 
 def main() -> None:
     settings = params.load()
+    if not read_config(MODEL).contrastive:
+        print(f"No zero-shot predictions of the model: {NO_SPACE}.")
+        with replacing_folder(FOLDER / "zero_shot"):
+            return
     tasks = tasks_to_run(settings.tasks, settings.ingest)
     descriptions = dict(pl.read_parquet("data/descriptions.parquet", columns=["statement", "description"]).iter_rows())
     batch_size = settings.evaluate.batch_size
     sets = {name: EcgSet(name, Path("data/ecg"), settings.signal, batch_size) for name in {task.dataset for task in tasks}}
     found: dict[str, list[Prediction]] = {task.name: [] for task in tasks}
-    for candidate in candidates(Path("data/model"), settings.evaluate.random_seeds, sets.values()):
+    for candidate in candidates(MODEL, settings.evaluate.random_seeds, sets.values()):
         if candidate.name == "esi":
             embed = PromptEncoder(candidate.model)
         for task in tasks:

@@ -135,7 +135,13 @@ class ESI(nn.Module, PyTorchModelHubMixin):
         return {"tokens": tokens_BSD, "mask": mask_BS, "pooled": pooled_BD, "z": z_BE}
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
-        """z [B, E] of texts, unit length; cut at `config.max_tokens`. One forward pass: the caller chooses the batch."""
+        """z [B, E] of texts, unit length; cut at `config.max_tokens`. One forward pass: the caller chooses the batch.
+
+        Raises:
+            EsiError: nothing has trained the space, so that cosines in it would mean nothing.
+        """
+        if not self.config.contrastive:
+            raise InputError(f"the model cannot compare ECGs with texts: {export.NO_SPACE}; pretrain one with it above 0")
         ids_BL, mask_BL = self.text.tokenize(texts)
         return self.project(self.text(ids_BL.to(self.device), mask_BL.to(self.device)))
 

@@ -24,6 +24,7 @@ from esi.settings.learning import Model
 from esi.settings.section import Section
 
 CONFIG, WEIGHTS, TEXT, CARD = "config.json", "model.safetensors", "text", "README.md"
+NO_SPACE = "nothing has trained its shared space of ECGs and texts, for train.lambda_con was 0"
 MANIFEST = "training.parquet"  # optional: a model of one's own loads without
 TRAINING_NOTE = f"""
 `{MANIFEST}` lists whose ECGs it was trained on, as truncated SHA-256 of subject ids and signals, so that no test repeats

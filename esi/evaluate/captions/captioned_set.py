@@ -47,7 +47,9 @@ class CaptionedSet:
             resamples, seed: of the bootstrap over subjects.
         """
         captioners = {
-            name: [Captions(texts, [find(text) for text in texts]) for texts in runs] for name, runs in self._written.items()
+            name: [Captions(texts, [find(text) for text in texts]) for texts in runs]
+            for name, runs in self._written.items()
+            if runs  # what nobody wrote has no row
         }
         truth = Captions(self.references, self.records["statements"].to_list())
         return caption_scores(
@@ -70,9 +72,11 @@ class CaptionedSet:
         write_table(predictions / f"{self.dataset}.parquet", pa.table(columns, schema=SCHEMA))
         table = pl.DataFrame(rows, infer_schema_length=None)
         write_text(details / f"{self.dataset}.csv", table.write_csv(float_precision=6))
-        ours, random = rows[CAPTIONERS.index("esi")], rows[CAPTIONERS.index("random")]
+        by_name = {row["model"]: row for row in rows}
+        ours = by_name["esi"]
         ends = {"value": ours["label_f1"], "low": ours["label_f1_low"], "high": ours["label_f1_high"]}
-        figures = {key: round(figure, 6) for key, figure in (ends | {"random": random["label_f1"]}).items()}
+        random = {"random": by_name["random"]["label_f1"]} if "random" in by_name else {}
+        figures = {key: round(figure, 6) for key, figure in (ends | random).items()}
         write_json(
             metrics / f"{self.dataset}.json",
             {"metric": METRIC, **figures, "n_test": self.records.height},

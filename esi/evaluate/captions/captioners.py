@@ -8,6 +8,7 @@ from esi.evaluate.captions.captioned_set import CaptionedSet
 from esi.evaluate.captions.controls import NearestText
 from esi.evaluate.captions.write import spelled, write_captions
 from esi.evaluate.ecg_set import Candidate, EcgSet
+from esi.model.export import NO_SPACE
 from esi.settings.evaluation import Caption
 
 
@@ -34,7 +35,10 @@ def run_captioners(
             ecgs, records = sets[test.dataset], test.records["record_id"].to_list()
             test.add(candidate.name, write_captions(model, ecgs.store, records, settings, batch_size, seed))
             if candidate.name == "esi":
-                z_NE = ecgs.encode(model, candidate.key, "test", records).z_NE
-                test.add("nearest", spelled(model, nearest(model, candidate.key, z_NE)))
+                if model.config.contrastive:
+                    z_NE = ecgs.encode(model, candidate.key, "test", records).z_NE
+                    test.add("nearest", spelled(model, nearest(model, candidate.key, z_NE)))
+                else:
+                    print(f"{test.dataset}: no captions by the nearest ECG: {NO_SPACE}.")
                 test.add("common", spelled(model, [common] * len(records)))
                 test.references = spelled(model, test.records["text"].to_list())
