@@ -6,23 +6,30 @@ stage's beginning and the next one's, in which DVC also records what the stage m
 again, and nothing else is done; where that is refused, what cured it is counted under `repaired_by_hand`. At the end every
 file is compared, and those of the machine-local cache by name.
 
+What was planned and done lies in `state.json` beside the clones: with `--folder`, the same command goes on where a run was
+stopped.
+
 `metrics/pretrain/speed.csv` holds times and `dvc.lock` its hash: these two differ between any two runs and are left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.killed_clone import Clone, Run
 from benchmarks.report import report
+from esi.files import write_json
 
 TIMES = {"metrics/pretrain/speed.csv", "dvc.lock"}
 REPAIR = [sys.executable, "-m", "stages.doctor", "--repair"]
@@ -40,53 +47,67 @@ def share_out(seconds: dict[str, float], kills: int, rng: random.Random) -> Coun
     return Counter([*once, *rest])
 
 
-def run_with_kills(
-    clone: Clone, plan: Counter[str], seconds: dict[str, float], rng: random.Random, until: float
-) -> dict[str, Any]:
-    """Kill `dvc repro` as often as planned, stage by stage, and then let it end; stops killing after `until` (monotonic)."""
-    left, killed = Counter(plan), Counter[str]()
-    repaired: list[str] = []
-    shown: set[str] = set()
-    begun: set[str] = set()
+@dataclass
+class State:
+    """What is planned and what was done, kept on disk after each kill."""
 
-    def due(stage: str) -> str | None:
+    seconds: dict[str, float]  # of each stage in the run without a kill
+    left: dict[str, int]
+    killed: dict[str, int] = field(default_factory=dict)
+    repaired: list[str] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)  # what `git status` showed after a kill
+    begun: list[str] = field(default_factory=list)
+
+    def due(self, stage: str) -> str | None:
         """Whose planned kill the stage gets: its own, or that of an earlier one that ended before its moment."""
-        return stage if left[stage] else next((name for name in sorted(begun) if left[name]), None)
+        return next((name for name in (stage, *self.begun) if self.left.get(name)), None)
+
+
+def run_with_kills(clone: Clone, state: State, rng: random.Random, until: float, keep: Callable[[], None]) -> None:
+    """Kill `dvc repro` as often as planned, stage by stage, and then let it end; stops killing after `until` (monotonic)."""
 
     def kill_after(stage: str) -> float | None:
-        begun.add(stage)
-        return rng.uniform(0, seconds[stage]) if due(stage) and time.monotonic() < until else None
+        state.begun = sorted({*state.begun, stage})
+        return rng.uniform(0, state.seconds[stage]) if state.due(stage) and time.monotonic() < until else None
 
     while True:
         run = clone.repro(kill_after)
         if run.status is None:
             stage = list(run.seconds)[-1]
-            killed[stage] += 1
-            left[due(stage) or stage] -= 1
-            shown |= clone.untracked()
-            print(f"kill {killed.total()}: {stage} after {run.seconds[stage]:.1f} s", file=sys.stderr, flush=True)
+            state.left[state.due(stage) or stage] -= 1
+            state.killed[stage] = state.killed.get(stage, 0) + 1
+            state.shown = sorted({*state.shown, *clone.untracked()})
+            print(
+                f"kill {sum(state.killed.values())}: {stage} after {run.seconds[stage]:.1f} s", file=sys.stderr, flush=True
+            )
         elif run.status:
             said = f"{''.join(run.output)[-1500:]}(status {run.status})"
             print(f"dvc repro fails:\n{said}", file=sys.stderr, flush=True)
-            if repaired and not run.seconds and repaired[-1] == said:
+            if state.repaired and not run.seconds and state.repaired[-1] == said:
                 raise Broken(said)
-            repaired.append(said)
+            state.repaired.append(said)
             subprocess.run(REPAIR, cwd=clone.folder, env=clone.environment(), check=False)
-        else:
-            return {"killed": dict(sorted(killed.items())), "repaired": repaired, "shown": shown}
+        keep()
+        if run.status == 0:
+            return
 
 
 def measure(kills: int, seed: int, minutes: float, folder: Path) -> dict[str, Any]:
     """The figures of the report."""
-    rng = random.Random(seed)
-    reference = Clone.of_project(folder / "clone")
-    whole: Run = reference.repro()
-    if whole.status:
-        raise Broken("".join(whole.output)[-1500:])
-    reference.folder = reference.folder.rename(folder / "reference")  # names in the cache hold the place of the data
-    clone = Clone(folder / "clone", reference.folder)  # of one commit with it, whatever became of the project meanwhile
-    plan = share_out(whole.seconds, kills, rng)
-    done = run_with_kills(clone, plan, whole.seconds, rng, time.monotonic() + 60 * minutes)
+    rng, kept = random.Random(seed), folder / "state.json"
+    if kept.exists():
+        reference, clone = Clone(folder / "reference"), Clone(folder / "clone")
+        state = State(**json.loads(kept.read_text(encoding="utf-8")))
+        rng.seed(f"{seed} {sum(state.killed.values())}")
+    else:
+        reference = Clone.of_project(folder / "clone")
+        whole: Run = reference.repro()
+        if whole.status:
+            raise Broken("".join(whole.output)[-1500:])
+        reference.folder = reference.folder.rename(folder / "reference")  # names in the cache hold the place of the data
+        clone = Clone.of_commit(folder / "clone", reference)
+        state = State(whole.seconds, dict(share_out(whole.seconds, kills, rng)))
+    run_with_kills(clone, state, rng, time.monotonic() + 60 * minutes, lambda: write_json(kept, asdict(state)))
     again = clone.repro()
     expected, found = reference.files(), clone.files()
     compared = expected.keys() - TIMES
@@ -94,21 +115,21 @@ def measure(kills: int, seed: int, minutes: float, folder: Path) -> dict[str, An
         "different_files": sorted(name for name in compared if found.get(name) != expected[name]),
         "leftover_files": sorted(found.keys() - expected.keys()),
         "leftover_files_in_cache": sorted((clone.cached() - reference.cached()).elements()),
-        "files_that_git_showed_after_a_kill": sorted(done["shown"] - expected.keys()),
+        "files_that_git_showed_after_a_kill": sorted({*state.shown} - expected.keys()),
     }
     return {
-        "kills": sum(done["killed"].values()),
+        "kills": sum(state.killed.values()),
         "planned": kills,
         "differences": len(lists["different_files"]),
         "leftovers": len(lists["leftover_files"]) + len(lists["leftover_files_in_cache"]),
-        "repaired_by_hand": len(done["repaired"]),
+        "repaired_by_hand": len(state.repaired),
         **lists,
-        "repaired": done["repaired"],
+        "repaired": state.repaired,
         "ran_again_at_the_end": sorted(again.seconds),
-        "killed": done["killed"],
+        "killed": dict(sorted(state.killed.items())),
         "compared_files": len(compared),
         "left_out": sorted(TIMES),
-        "seconds_of_a_stage": {name: round(value, 1) for name, value in whole.seconds.items()},
+        "seconds_of_a_stage": {name: round(value, 1) for name, value in state.seconds.items()},
         "seed": seed,
     }
 

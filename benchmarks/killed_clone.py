@@ -41,14 +41,13 @@ class Run:
 class Clone:
     """A Git clone with the tiny profile and without results; its own caches lie in it."""
 
-    def __init__(self, folder: Path, source: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(source), str(folder)], check=True)
 
     @classmethod
     def of_project(cls, folder: Path) -> Clone:
         """Clone the project's last commit and commit the profile on top of it."""
-        made = cls(folder, ROOT)
+        made = cls._cloned(folder, ROOT)
         yaml, path = YAML(), folder / "params.yaml"
         content = yaml.load(path.read_text(encoding="utf-8"))
         tiny.apply(content, SETTINGS | {"tasks": {name: content["tasks"][name] for name in tiny.TASKS}})
@@ -58,6 +57,16 @@ class Clone:
         made.git("clean", "-q", "-f", "-d", "metrics")
         made.git("commit", "-q", "-a", "-m", "tiny profile without results")
         return made
+
+    @classmethod
+    def of_commit(cls, folder: Path, other: Clone) -> Clone:
+        """A clone at another one's commit, whatever became of the project meanwhile."""
+        return cls._cloned(folder, other.folder)
+
+    @classmethod
+    def _cloned(cls, folder: Path, source: Path) -> Clone:
+        subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(source), str(folder)], check=True)
+        return cls(folder)
 
     def git(self, *arguments: str) -> str:
         """What Git says in the clone."""
