@@ -17,7 +17,7 @@ def load_bert(setting: str, model: str) -> tuple[Any, Any]:
         model: packaged, a folder or a hub id.
 
     Raises:
-        EsiError: it cannot be loaded.
+        EsiError: it cannot be loaded, or has weights that are not finite.
     """
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils import logging
@@ -27,7 +27,10 @@ def load_bert(setting: str, model: str) -> tuple[Any, Any]:
     logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=offline)
-        return tokenizer, AutoModel.from_pretrained(source, local_files_only=offline).eval()
-    except (OSError, ValueError) as error:  # the library raises the one or the other for the same faults
-        reason = str(error).splitlines()[0]
+        bert = AutoModel.from_pretrained(source, local_files_only=offline).eval()
+    except Exception as error:  # OSError, ValueError or, from the tokenizers, `Exception` itself for the same faults
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise EsiError(f"{setting} {model!r} cannot be loaded ({reason}): use packaged or a folder") from None
+    if not all(part.isfinite().all() for part in bert.state_dict().values()):
+        raise EsiError(f"{setting} {model!r} has weights that are not finite: it is damaged, fetch it again")
+    return tokenizer, bert

@@ -13,6 +13,7 @@ import torch
 from tqdm import tqdm
 
 from esi.closure import code_hash
+from esi.errors import EsiError
 from esi.files import cache_folder, content_hash
 from esi.model.esi import ESI
 from esi.pairs.dataset import gather_signals
@@ -48,6 +49,9 @@ def encode(
         store: the data set's signals. records: record ids. batch_size: records at a time.
         strip: what part of each record is seen; None: all of it. A record that
             ends within it is padded; one that ends before it is an error.
+
+    Raises:
+        EsiError: an embedding is not finite; it names the record.
     """
     part = "" if strip is None else f"{strip.start}+{strip.length}"
     # Kind of device and size of the batches decide the last bits, the code all of them.
@@ -67,5 +71,11 @@ def encode(
             pooled.append(out["pooled"].float().cpu().numpy())
             z.append(out["z"].float().cpu().numpy())
         arrays = {"pooled": np.concatenate(pooled), "z": np.concatenate(z)}
+        bad_N = ~(np.isfinite(arrays["pooled"]).all(axis=1) & np.isfinite(arrays["z"]).all(axis=1))
+        if bad_N.any():
+            raise EsiError(
+                f"the model gives embeddings that are not finite for {bad_N.sum()} of {len(records)} records, first "
+                f"{records[int(bad_N.argmax())]}: look at its signal, or pretrain the model anew"
+            )
         write_arrays(path, arrays)
     return Encoded(arrays["pooled"], arrays["z"])

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from esi.errors import EsiError
 from esi.evaluate.split import Split
 from esi.files import write_table
 
@@ -50,10 +51,20 @@ class Prediction:
 
 
 def write_predictions(path: Path, classes: Sequence[str], predictions: Sequence[Prediction]) -> None:
-    """Write the predictions of one protocol and task: float32 scores, class names in the schema's metadata."""
+    """Write the predictions of one protocol and task: float32 scores, class names in the schema's metadata.
+
+    Raises:
+        EsiError: a score is not finite; it names the model and the record.
+    """
     parts = []
     for item in predictions:
         n = len(item.split.records)
+        bad_N = ~np.isfinite(item.scores_NK).all(axis=1)
+        if bad_N.any():
+            raise EsiError(
+                f"{path.stem}: {item.model} gives scores that are not finite for {bad_N.sum()} of {n} {item.split_name} "
+                f"records, first {item.split.records[int(bad_N.argmax())]}: look at its signal, or fit the model anew"
+            )
         columns: dict[str, object] = {
             "model": [item.model] * n,
             "variant": [item.variant] * n,

@@ -284,7 +284,8 @@ class ESI(nn.Module, PyTorchModelHubMixin):
                 `huggingface_hub.snapshot_download`.
 
         Raises:
-            ExportError: a file or a weight is missing, unexpected or wrongly shaped; nothing is ever left at random.
+            EsiError: a file or a weight is missing, unexpected, wrongly shaped or not finite, or the tokenizer is not
+                usable; nothing is ever left at random.
         """
         folder = export.located(
             pretrained_model_name_or_path,
@@ -295,8 +296,10 @@ class ESI(nn.Module, PyTorchModelHubMixin):
             local_files_only=local_files_only,
         )
         config = export.read_config(folder)
-        text = TextTower.from_config(folder / export.TEXT, config.model.text_layers_trained, config.max_tokens)
-        model = cls(config, text)
-        model.load_state_dict(export.read_weights(folder, model.state_dict()))
+        made_of = (folder / export.TEXT, config.model.text_layers_trained, config.max_tokens)
+        with torch.device("meta"):  # sizes first, which are compared before any memory is taken
+            export.check_weights(folder, cls(config, TextTower.from_config(*made_of)).state_dict())
+        model = cls(config, TextTower.from_config(*made_of))
+        model.load_state_dict(export.read_weights(folder))
         model.trained_on = export.read_manifest(folder)
         return model.eval()

@@ -11,14 +11,14 @@ from typing import Any, Literal
 import pyarrow as pa
 from huggingface_hub import snapshot_download
 from pydantic import Field, JsonValue, ValidationError, field_validator
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from esi import files
 from esi.errors import EsiError
 from esi.model import manifest
-from esi.model.text_tower import TextTower
+from esi.model.text_tower import TextTower, not_finite
 from esi.settings.data import Signal
 from esi.settings.learning import Model
 from esi.settings.section import Section
@@ -45,7 +45,7 @@ class Config(Section):
     units: Literal["millivolts"] = "millivolts"
     normalisation: Literal["none"] = "none"  # amplitudes are read as they are: voltage criteria need them
     model: Model
-    max_tokens: int
+    max_tokens: int = Field(gt=1, le=65_536)
     contrastive: bool  # False: nothing trains the shared space (lambda_con = 0)
     captions: bool  # False: there is no decoder (lambda_cap = 0)
     trained_with: dict[str, JsonValue] = Field(default_factory=dict)  # settings and data that the model card lists
@@ -124,7 +124,7 @@ def read_config(folder: Path) -> Config:
             )
     try:
         return Config.model_validate(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
-    except (ValidationError, ValueError) as error:
+    except (OSError, ValidationError, ValueError, RecursionError) as error:
         raise ExportError(f"{folder / CONFIG} is not the config of an ESI model: {error}") from None
 
 
@@ -138,29 +138,41 @@ def read_manifest(folder: Path) -> pa.Table | None:
     return manifest.read(path) if path.exists() else None
 
 
-def read_weights(folder: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights of an exported model, on the CPU.
+def check_weights(folder: Path, expected: Mapping[str, Tensor]) -> None:
+    """Compare the weights of an exported model, by their file's header alone, with those that its config asks for.
 
     Args:
-        expected: `state_dict` of the model that the config asks for.
+        expected: `state_dict` of that model; it may lie on the device "meta", which takes no memory.
 
     Raises:
         ExportError: a weight is missing, unexpected or wrongly shaped.
     """
     try:
-        weights = load_file(folder / WEIGHTS)
-    except SafetensorError as error:
+        with safe_open(folder / WEIGHTS, "pt") as file:
+            shapes = {name: list(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (SafetensorError, OSError) as error:
         raise ExportError(f"{folder / WEIGHTS} cannot be read as safetensors: {error}") from None
-    problems = [f"missing {name}" for name in sorted(expected.keys() - weights.keys())]
-    problems += [f"unexpected {name}" for name in sorted(weights.keys() - expected.keys())]
+    problems = [f"missing {name}" for name in sorted(expected.keys() - shapes.keys())]
+    problems += [f"unexpected {name}" for name in sorted(shapes.keys() - expected.keys())]
     problems += [
-        f"{name} is {list(weights[name].shape)} where the config asks for {list(expected[name].shape)}"
-        for name in sorted(expected.keys() & weights.keys())
-        if weights[name].shape != expected[name].shape
+        f"{name} is {shapes[name]} where the config asks for {list(expected[name].shape)}"
+        for name in sorted(expected.keys() & shapes.keys())
+        if shapes[name] != list(expected[name].shape)
     ]
     if problems:
         shown = "; ".join(problems[:5]) + ("; ..." if len(problems) > 5 else "")
         raise ExportError(f"{folder / WEIGHTS} does not fit {folder / CONFIG}: {len(problems)} problems: {shown}")
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """The weights of an exported model, on the CPU.
+
+    Raises:
+        ExportError: one is not finite.
+    """
+    weights = load_file(folder / WEIGHTS)
+    if broken := not_finite(weights):
+        raise ExportError(f"{folder / WEIGHTS} is damaged: {broken}: fetch it again, or pretrain the model anew")
     return weights
 
 

@@ -5,8 +5,9 @@ Shapes: B texts, L tokens, H hidden dimension of the BERT; R, W and U as in pack
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,16 @@ from esi.packaged import bert_source
 
 # A fast tokenizer raises "Already borrowed" when two threads use it: validation and the thread that makes the next batch.
 _TOKENIZING = threading.Lock()
+_SAMPLE = "sinus rhythm with a wide QRS complex"
+_SIZES = {  # of a BERT's config: the most that is believed
+    "hidden_size": 65_536,
+    "num_hidden_layers": 1024,
+    "num_attention_heads": 1024,
+    "intermediate_size": 1_048_576,
+    "vocab_size": 16_777_216,
+    "max_position_embeddings": 16_777_216,
+    "type_vocab_size": 1024,
+}
 
 
 class TextTowerError(EsiError):
@@ -58,6 +69,7 @@ class TextTower(nn.Module):
         most = min(config.max_position_embeddings, tokenizer.model_max_length)
         if max_tokens > most:
             raise TextTowerError(f"pairs.max_tokens is {max_tokens}, the text tower reads at most {most}: lower it")
+        _check_tokenizer(tokenizer)
         if len(tokenizer) > self.vocabulary:
             raise TextTowerError(
                 f"the tokenizer knows {len(tokenizer)} tokens, the text tower {self.vocabulary}: they do not belong together"
@@ -90,8 +102,8 @@ class TextTower(nn.Module):
                     source, add_pooling_layer=False, output_loading_info=True, dtype=torch.float32
                 )
                 tokenizer = AutoTokenizer.from_pretrained(source)
-        except (OSError, ValueError, TypeError) as error:
-            reason = str(error).strip().splitlines()[0]
+        except Exception as error:  # the tokenizers library raises `Exception` itself
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise TextTowerError(
                 f"model.text_tower is {name!r}, which cannot be loaded as a BERT ({reason}): "
                 f"give 'packaged', a folder with config, weights and tokenizer, or a hub id that is downloaded or reachable"
@@ -101,19 +113,21 @@ class TextTower(nn.Module):
             raise TextTowerError(
                 f"the text tower {name!r} lacks {len(absent)} weights, for example {absent[:3]}: it is not a whole BERT"
             )
+        if broken := not_finite(bert.state_dict()):
+            raise TextTowerError(f"the text tower {name!r} is damaged: {broken}: fetch it again")
         return cls(bert, tokenizer, layers_trained, max_tokens)
 
     @classmethod
     def from_config(cls, folder: Path, layers_trained: int, max_tokens: int) -> TextTower:
         """The architecture and tokenizer that `save_config` wrote, with weights still to be filled in."""
+        _check_sizes(folder / "config.json")
         try:
             with _quiet():
                 bert = AutoModel.from_config(AutoConfig.from_pretrained(folder), add_pooling_layer=False)
                 tokenizer = AutoTokenizer.from_pretrained(folder)
-        except (OSError, ValueError, TypeError) as error:
-            raise TextTowerError(
-                f"{folder}: no text tower settings to read there ({str(error).strip().splitlines()[0]})"
-            ) from error
+        except Exception as error:  # the tokenizers library raises `Exception` itself
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise TextTowerError(f"{folder}: no text tower settings to read there ({reason})") from error
         return cls(bert, tokenizer, layers_trained, max_tokens)
 
     def save_config(self, folder: Path) -> None:
@@ -173,6 +187,46 @@ class TextTower(nn.Module):
             input_ids=packed.ids_RW, attention_mask=packed.attends(), position_ids=packed.positions_RW
         ).last_hidden_state
         return _mean(hidden_RWH.flatten(0, 1)[packed.place_UL], packed.mask_UL)[packed.text_of_B]
+
+
+def not_finite(weights: Mapping[str, Tensor]) -> str | None:
+    """Which weights hold NaN or infinity, in words; None where all are numbers."""
+    broken = [name for name, part in weights.items() if part.is_floating_point() and not torch.isfinite(part).all()]
+    return f"{len(broken)} of {len(weights)} weights are not finite, for example {broken[0]}" if broken else None
+
+
+def _check_sizes(path: Path) -> None:
+    """Refuse a BERT's config with sizes that no BERT has, before anything is built by it.
+
+    Raises:
+        TextTowerError: it names the field and its range.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise TextTowerError(f"{path}: no text tower settings to read there ({error})") from None
+    if not isinstance(content, dict):
+        raise TextTowerError(f"{path}: no text tower settings to read there (it is no JSON object)")
+    for name, most in _SIZES.items():
+        value = content.get(name, 1)
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            raise TextTowerError(f"{path}: {name} is {value!r}, where whole numbers from 1 to {most:,} make a text tower")
+
+
+def _check_tokenizer(tokenizer: Any) -> None:
+    """Refuse a tokenizer that cannot read: one without the tokens that frame a text, or that knows no letter of it.
+
+    Raises:
+        TextTowerError: it says what is missing.
+    """
+    absent = [name for name in ("cls_token_id", "sep_token_id", "pad_token_id") if getattr(tokenizer, name, None) is None]
+    if absent:
+        raise TextTowerError(f"the text tower's tokenizer has no {', '.join(absent)}: it is damaged, or not a BERT's")
+    with _TOKENIZING:
+        ids = tokenizer(_SAMPLE)["input_ids"]
+    words = [each for each in ids if each not in (tokenizer.cls_token_id, tokenizer.sep_token_id)]
+    if len(words) == len(ids) or not any(each != tokenizer.unk_token_id for each in words):
+        raise TextTowerError(f"the text tower's tokenizer makes {ids} of {_SAMPLE!r}: it is damaged, or not a BERT's")
 
 
 def _mean(hidden_BLH: Tensor, mask_BL: Tensor) -> Tensor:

@@ -13,14 +13,15 @@ class Model(Section):
     signal_encoder: Literal["nano", "tiny", "base", "vit", "xresnet101"]
     text_tower: str
     text_layers_trained: int = Field(ge=-1)
-    embedding_dim: Positive
-    decoder_layers: Positive
-    decoder_heads: Positive
-    decoder_dim: Positive
+    # Upper limits are far beyond any model of this kind: a slip of the keyboard ends in a sentence, not in the memory.
+    embedding_dim: int = Field(gt=0, le=65_536)
+    decoder_layers: int = Field(gt=0, le=256)
+    decoder_heads: int = Field(gt=0, le=1024)
+    decoder_dim: int = Field(gt=0, le=65_536)
     contrastive_loss: Literal["infonce", "siglip"]
-    initial_logit_scale: float = Field(gt=0)
-    max_logit_scale: float = Field(gt=0)
-    initial_logit_bias: float
+    initial_logit_scale: float = Field(gt=0, allow_inf_nan=False)
+    max_logit_scale: float = Field(gt=0, allow_inf_nan=False)
+    initial_logit_bias: float = Field(allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Model:
