@@ -119,6 +119,8 @@ def header_lines(path: Path) -> list[str]:
         raise RecordError("missing file", f"{path}: cannot be read: {error.strerror}") from None
     if len(data) > MOST_BYTES:
         raise RecordError("bad header", f"{path}: is longer than {MOST_BYTES} bytes, which no header of an ECG is")
+    if b"\0" in data:  # in no text, and no file's name can hold one
+        raise RecordError("bad header", f"{path}: is no text: it holds a zero byte")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:

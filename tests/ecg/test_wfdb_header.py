@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from esi.ecg import wfdb_header
 from esi.ecg.readers.challenge import _comments
-from esi.ecg.wfdb_files import path_within, read_signals
+from esi.ecg.wfdb_files import path_within, read_signals, signal_files
 from esi.ecg.wfdb_header import MOST_BYTES, RecordError, parse_header
 
 
@@ -162,3 +162,11 @@ def test_a_file_outside_the_set_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(RecordError, match="outside the data set's folder") as caught:
         path_within(tmp_path / "set", tmp_path / "set/a/r.hea", name if name != ".." else "../..")
     assert caught.value.reason == "bad header"
+
+
+def test_a_zero_byte_is_in_no_header(tmp_path: Path) -> None:
+    """A file's name with one is an error of Python's."""
+    (tmp_path / "r.hea").write_text("r 1 500 10\nr\0.dat 16 1000/mV 16 0 0 0 0 I\n")
+    with pytest.raises(RecordError, match=r"r.hea: is no text: it holds a zero byte"):
+        read_signals(tmp_path / "r.hea")
+    assert signal_files(tmp_path / "r.hea") == []

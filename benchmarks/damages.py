@@ -1,0 +1,121 @@
+"""What can befall a record's files, one damage at a time; each changes the files in place and is drawn by `rng`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+Files = dict[str, bytes]  # of one record, by name
+Damage = Callable[[Files, np.random.Generator], None]
+MAT4_HEADER = 24  # bytes before the samples of a Challenge file
+
+
+def _samples(files: Files, rng: np.random.Generator) -> tuple[str, bytearray, int]:
+    """A signal file, its bytes, and one place among its samples."""
+    names = sorted(name for name in files if not name.endswith(".hea"))
+    name = names[rng.integers(len(names))]
+    first = MAT4_HEADER if name.endswith(".mat") else 0
+    return name, bytearray(files[name]), int(rng.integers(first, len(files[name])))
+
+
+def flip_bit(files: Files, rng: np.random.Generator) -> None:
+    """One bit of one sample."""
+    name, data, place = _samples(files, rng)
+    data[place] ^= 1 << int(rng.integers(8))
+    files[name] = bytes(data)
+
+
+def overwrite(files: Files, rng: np.random.Generator) -> None:
+    """Up to 512 bytes of samples by anything."""
+    name, data, place = _samples(files, rng)
+    end = min(place + int(rng.integers(1, 513)), len(data))
+    data[place:end] = rng.bytes(end - place)
+    files[name] = bytes(data)
+
+
+def zero(files: Files, rng: np.random.Generator) -> None:
+    """A block of 512 to 4,096 bytes that the disk gave back empty."""
+    name, data, place = _samples(files, rng)
+    end = min(place + 512 * int(rng.integers(1, 9)), len(data))
+    data[place:end] = bytes(end - place)
+    files[name] = bytes(data)
+
+
+def insert(files: Files, rng: np.random.Generator) -> None:
+    """Up to 16 bytes between two samples: all that follow move."""
+    name, data, place = _samples(files, rng)
+    data[place:place] = rng.bytes(int(rng.integers(1, 17)))
+    files[name] = bytes(data)
+
+
+def lose(files: Files, rng: np.random.Generator) -> None:
+    """Up to 16 bytes of samples: all that follow move, and the file is too short."""
+    name, data, place = _samples(files, rng)
+    del data[place : place + int(rng.integers(1, 17))]
+    files[name] = bytes(data)
+
+
+def cut(files: Files, rng: np.random.Generator) -> None:
+    """Any file, a header too, ends early."""
+    name = sorted(files)[rng.integers(len(files))]
+    files[name] = files[name][: int(rng.integers(len(files[name])))]
+
+
+def _header(files: Files, rng: np.random.Generator) -> tuple[str, list[bytes]]:
+    """A header and its lines."""
+    names = sorted(name for name in files if name.endswith(".hea"))
+    name = names[rng.integers(len(names))]
+    return name, files[name].splitlines(keepends=True)
+
+
+def exchange_lines(files: Files, rng: np.random.Generator) -> None:
+    """Two signal lines with all that stands in them: their leads' names go to other samples."""
+    names = sorted(name for name in files if name.endswith(".hea") and len(files[name].splitlines()) > 12)
+    name = names[rng.integers(len(names))]
+    lines = files[name].splitlines(keepends=True)
+    one, other = rng.choice(np.arange(1, 13), 2, replace=False)
+    lines[one], lines[other] = lines[other], lines[one]
+    files[name] = b"".join(lines)
+
+
+def repeat_line(files: Files, rng: np.random.Generator) -> None:
+    """A line of a header stands there twice."""
+    name, lines = _header(files, rng)
+    place = int(rng.integers(len(lines)))
+    files[name] = b"".join([*lines[: place + 1], *lines[place:]])
+
+
+def lose_line(files: Files, rng: np.random.Generator) -> None:
+    """A line of a header is gone."""
+    name, lines = _header(files, rng)
+    del lines[int(rng.integers(len(lines)))]
+    files[name] = b"".join(lines)
+
+
+def flip_header_bit(files: Files, rng: np.random.Generator) -> None:
+    """One bit of a header."""
+    name, lines = _header(files, rng)
+    data = bytearray(b"".join(lines))
+    data[int(rng.integers(len(data)))] ^= 1 << int(rng.integers(8))
+    files[name] = bytes(data)
+
+
+def insert_in_header(files: Files, rng: np.random.Generator) -> None:
+    """Up to 16 bytes of anything, or of one character, somewhere in a header."""
+    name, lines = _header(files, rng)
+    data = b"".join(lines)
+    place, count = int(rng.integers(len(data) + 1)), int(rng.integers(1, 17))
+    added = rng.bytes(count) if rng.random() < 0.5 else rng.bytes(1) * count
+    files[name] = data[:place] + added + data[place:]
+
+
+SAMPLE_DAMAGES: dict[str, Damage] = {  # the header's checksum lines stay as they were
+    "flipped bit": flip_bit, "overwritten bytes": overwrite, "zeroed block": zero, "inserted bytes": insert,
+    "lost bytes": lose, "exchanged lines": exchange_lines,
+}  # fmt: skip
+DAMAGES: dict[str, Damage] = SAMPLE_DAMAGES | {
+    "cut file": cut, "repeated line": repeat_line, "lost line": lose_line, "flipped header bit": flip_header_bit,
+    "bytes in the header": insert_in_header,
+}  # fmt: skip
+NEED_A_HEADER = {name for name, damage in DAMAGES.items() if damage not in (flip_bit, overwrite, zero, insert, lose, cut)}
