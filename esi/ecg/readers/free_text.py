@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from functools import cache
 
 from esi.ecg.reference import cpsc_classes, scp_statements, snomed_descriptions
@@ -23,15 +24,17 @@ _LAST_WORDS = frozenset(
     )
 )
 _NO_LAST_WORDS = {"and", "brady", "for", "non", "pre", "tachy", "the", "with"}  # of the tables: something follows them
-_WORD_BEFORE = re.compile(r"(?:[a-z]+'?)+$", re.IGNORECASE)
+_LETTERS = string.ascii_letters + "'"
+_LONGEST_END = 60  # characters before a full stop that tell whether it ends a statement: a word, a lead or a measure
 _LEAD_BEFORE = re.compile(  # "II." alone may be a degree or a number
     r"(?:^|[\s,/(-])(?:aV[RLF]|V[1-9]R?)$|(?:\b(?:in|leads?|and)\s+|[/,-]\s*)I{1,3}$", re.IGNORECASE
 )
 _MEASURE_BEFORE = re.compile(r"\d ?(?:ms|msec|s|sec|mm|mv|uv|µv|bpm|/min|%|°|degrees)$", re.IGNORECASE)
-_FULL_STOP = re.compile(r"[.!?]+\)?(?:\s+|(?=[A-Z][a-z]))(?=[^\W_])")
-_LINES = re.compile(r"\s*[;\n\r\v\f\u2028\u2029]+\s*")
+# Each begins where its run does: from every place within one, a run that leads nowhere would be walked through again.
+_FULL_STOP = re.compile(r"(?<![.!?])[.!?]+\)?(?:\s+|(?=[A-Z][a-z]))(?=[^\W_])")
+_LINES = re.compile(r"[;\n\r\v\f\u2028\u2029]+")
 _BULLET = re.compile(r"^(?:[-*•·–—]+|\(?\d{1,2}[.)])\s+")
-_NUMBERED = re.compile(r"\s+(?=\(?\d{1,2}[.)]\s+[^\W\d_])")
+_NUMBERED = re.compile(r"(?<!\s)\s+(?=\(?\d{1,2}[.)]\s+[^\W\d_])")
 
 
 def split_statements(text: str) -> list[str]:
@@ -47,7 +50,7 @@ def split_statements(text: str) -> list[str]:
     >>> split_statements("1st deg. AV block, PR 0.22 s. Old inf. infarct")
     ['1st deg. AV block, PR 0.22 s', 'Old inf. infarct']
     """
-    lines = [line for line in _LINES.split(text) if line]
+    lines = [line.strip() for line in _LINES.split(text) if line.strip()]
     if len(lines) == 1 and _BULLET.match(text.strip()) and text.strip().lstrip("(").startswith("1"):
         lines = _NUMBERED.split(lines[0])
     statements = [each for line in lines for each in _sentences(_BULLET.sub("", line.strip()))]
@@ -57,7 +60,7 @@ def split_statements(text: str) -> list[str]:
 def _sentences(line: str) -> list[str]:
     sentences, begin = [], 0
     for stop in _FULL_STOP.finditer(line):
-        if _ends(line[begin : stop.start()]):
+        if _ends(line[max(begin, stop.start() - _LONGEST_END) : stop.start()]):
             sentences.append(line[begin : stop.start()].strip())
             begin = stop.end()
     rest = line[begin:].strip()
@@ -68,8 +71,9 @@ def _ends(before: str) -> bool:
     """Whether a full stop behind this text ends a statement."""
     if _LEAD_BEFORE.search(before) or _MEASURE_BEFORE.search(before):
         return True
-    word = _WORD_BEFORE.search(before.removesuffix(")"))
-    return word is not None and word[0].lower() in _last_words()
+    before = before.removesuffix(")")
+    word = before[len(before.rstrip(_LETTERS)) :].lstrip("'")
+    return word.lower() in _last_words()
 
 
 @cache

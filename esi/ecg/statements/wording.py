@@ -8,6 +8,9 @@ from functools import lru_cache
 from esi.ecg.statements.kinds import kind_of
 from esi.ecg.statements.rules import ABBREVIATIONS, CAPITALS, QUALITY_RULES, RULES
 
+_LONGEST = (
+    1000  # characters: no statement is as long (MIMIC's longest: below 200), and some rules look back as far as it goes
+)
 _PASSES = 20  # all wordings of MIMIC settle within 3
 _RULES = [(re.compile(pattern), replacement) for pattern, replacement in RULES]
 _QUALITY_RULES = [(re.compile(pattern), replacement) for pattern, replacement in QUALITY_RULES]
@@ -24,7 +27,8 @@ def normalise(text: str) -> str:
     Certainty, negation, degree, age and the leads of a finding stay. A statement on the quality of the recording loses its
     list of leads (746 of MIMIC's 3,862 wordings name some: "Lead(s) unsuitable for analysis: ..."): the raw wordings
     stay in the tables of records. A remark of the cart on its own work behind a finding ("- no further analysis") goes, too.
-    The rules run until nothing changes, so that a canonical statement is its own canonical wording.
+    The rules run until nothing changes, so that a canonical statement is its own canonical wording. A text of more than a
+    thousand characters is no statement, and keeps its words in lower case.
 
     >>> normalise("*** INFERIOR INFARCT - POSSIBLY ACUTE ***")
     'inferior myocardial infarction, possibly acute'
@@ -35,6 +39,8 @@ def normalise(text: str) -> str:
     >>> normalise("Lead(s) unsuitable for analysis: I III aVL")
     'leads unsuitable for analysis'
     """
+    if len(text) > _LONGEST:
+        return " ".join(text.lower().split())
     for _ in range(_PASSES):
         before, text = text, _pass(text)
         if text == before:
