@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from esi import params
 from esi.errors import run
+from esi.evaluate.controls.attempt import Failures, attempt
 from esi.evaluate.ecg_set import EcgSet, candidates
-from esi.evaluate.identify.methods import by_encoder, by_template, headline, table, trials
+from esi.evaluate.identify.methods import Outcome, by_encoder, by_template, headline, table, trials
 from esi.files import replacing_folder, write_json, write_text
 
 METRICS, DETAILS = Path("metrics/identification"), Path("metrics/details/identification")
@@ -24,7 +26,11 @@ def main() -> None:
         possible, why_not = trials(ecgs, seconds[ecgs.dataset], rate)
         print(*why_not, sep="\n", end="\n" if why_not else "", file=sys.stderr)
         tests += [(ecgs, trial) for trial in possible]
-    found = {ecgs.dataset: [by_template(ecgs, trial, rate) for of, trial in tests if of is ecgs] for ecgs in sets}
+    failures: Failures = {}
+    found: dict[str, list[Outcome]] = {ecgs.dataset: [] for ecgs in sets}
+    for ecgs, trial in tests:
+        outcome = attempt("template", ecgs.dataset, partial(by_template, ecgs, trial, rate), failures)
+        found[ecgs.dataset] += [] if outcome is None else [outcome]
     for candidate in candidates(Path("data/model"), settings.evaluate.random_seeds, sets):
         for ecgs, trial in tests:
             found[ecgs.dataset] += by_encoder(candidate, ecgs, trial, settings.identify)
@@ -33,7 +39,8 @@ def main() -> None:
             if any(outcome.trial.protocol == "strip" for outcome in outcomes):
                 rows = table(outcomes)
                 write_text(details / f"{name}.csv", rows.write_csv(float_precision=6))
-                write_json(metrics / f"{name}.json", headline(rows))
+                reasons = {f"{control}_not_available": of[name] for control, of in failures.items() if name in of}
+                write_json(metrics / f"{name}.json", headline(rows) | reasons)
 
 
 if __name__ == "__main__":

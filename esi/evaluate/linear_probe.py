@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from esi.closure import code_hash
 from esi.errors import EsiError
+from esi.evaluate.controls.attempt import Failures, attempt
 from esi.evaluate.controls.features import control_features
 from esi.evaluate.ecg_set import SPLITS, EcgSet, candidates
 from esi.evaluate.logistic import Question, fit_and_score
@@ -20,6 +23,9 @@ from esi.evaluate.predictions import Prediction
 from esi.evaluate.shares import draw_share
 from esi.evaluate.split import Split
 from esi.evaluate.tasks import Task
+from esi.files import cache_folder, content_hash
+from esi.pairs.store import SignalStore
+from esi.sealed import read_arrays, write_arrays
 from esi.settings.evaluation import Evaluate, LinearProbe
 
 
@@ -33,10 +39,13 @@ class Frozen:
     features: Mapping[str, np.ndarray]  # by split, [N, D] of all its records in the order of EcgSet.of
 
 
-def frozen_features(sets: Sequence[EcgSet], model_folder: Path, settings: Evaluate) -> Iterator[tuple[EcgSet, Frozen]]:
+def frozen_features(
+    sets: Sequence[EcgSet], model_folder: Path, settings: Evaluate, failures: Failures | None = None
+) -> Iterator[tuple[EcgSet, Frozen]]:
     """The features of every data set through the pretrained encoder, the random ones, and the controls without any encoder.
 
-    An encoder is in evaluation mode and sees no label; a record's features do not depend on its company.
+    An encoder is in evaluation mode and sees no label; a record's features do not depend on its company. A control that
+    fails on a set is left out there and noted in `failures`.
     """
     for candidate in candidates(model_folder, settings.random_seeds, sets):
         for ecgs in sets:
@@ -46,10 +55,22 @@ def frozen_features(sets: Sequence[EcgSet], model_folder: Path, settings: Evalua
             }
             first = candidate.name != "random" or candidate.seed == settings.random_seeds[0]
             yield ecgs, Frozen(candidate.name, candidate.seed, first, features)
+    failures = {} if failures is None else failures
     for control in settings.controls:
         for ecgs in sets:
             records = {name: ecgs.of(name)["record_id"].to_list() for name in SPLITS}
-            yield ecgs, Frozen(control, 0, True, control_features(control, ecgs.store, records))
+            found = attempt(control, ecgs.dataset, partial(_finite, control, ecgs.store, records), failures)
+            if found is not None:
+                yield ecgs, Frozen(control, 0, True, found)
+
+
+def _finite(control: str, store: SignalStore, records: Mapping[str, list[str]]) -> dict[str, np.ndarray]:
+    found = control_features(control, store, records)
+    for split, features_ND in found.items():
+        bad = int((~np.isfinite(features_ND)).any(axis=1).sum())
+        if bad:
+            raise EsiError(f"its features of {bad} {split} records are not finite")
+    return found
 
 
 def probe(
@@ -74,22 +95,45 @@ def probe(
         if share == 1.0 or frozen.first
         for seed in ([frozen.seed] if share == 1.0 else settings.seeds)
     ]
-    answers = fit_and_score(
-        frozen.features["train"],
-        np.concatenate([frozen.features["validation"], frozen.features["test"]]),
-        [Question(_rows(row_of["train"], seen), seen.labels_NK) for _, _, _, seen in runs],
-        settings.inverse_penalties,
-        processes,
-    )
+    questions = [Question(_rows(row_of["train"], seen), seen.labels_NK) for _, _, _, seen in runs]
+    path = cache_folder("probes") / f"{_key(frozen, settings, row_of, splits, questions)}.npz"
+    kept = read_arrays(path)  # of a run that ended before it had written all
+    if kept is None:
+        evaluated_MD = np.concatenate([frozen.features["validation"], frozen.features["test"]])
+        answers = fit_and_score(frozen.features["train"], evaluated_MD, questions, settings.inverse_penalties, processes)
+        kept = {}
+        for number, ((task, _, _, _), scores_PMK) in enumerate(zip(runs, answers, strict=True)):
+            validation, test = splits[task.name, "validation"], splits[task.name, "test"]
+            of_validation_PNK = scores_PMK[:, _rows(row_of["validation"], validation)]
+            place = best_penalty(task.name, validation.labels_NK, of_validation_PNK)
+            kept[f"validation {number}"] = of_validation_PNK[place]
+            kept[f"test {number}"] = scores_PMK[place, len(row_of["validation"]) + _rows(row_of["test"], test)]
+        write_arrays(path, kept)
     found: dict[str, list[Prediction]] = {task.name: [] for task in tasks}
-    for (task, share, seed, _), scores_PMK in zip(runs, answers, strict=True):
-        validation, test = splits[task.name, "validation"], splits[task.name, "test"]
-        of_validation_PNK = scores_PMK[:, _rows(row_of["validation"], validation)]
-        place = best_penalty(task.name, validation.labels_NK, of_validation_PNK)
-        of_test_NK = scores_PMK[place, len(row_of["validation"]) + _rows(row_of["test"], test)]
-        for name, split, scores_NK in (("validation", validation, of_validation_PNK[place]), ("test", test, of_test_NK)):
-            found[task.name].append(Prediction(frozen.model, name, split, scores_NK, share, seed))
+    for number, (task, share, seed, _) in enumerate(runs):
+        for name in ("validation", "test"):
+            scores_NK = kept[f"{name} {number}"]
+            found[task.name].append(Prediction(frozen.model, name, splits[task.name, name], scores_NK, share, seed))
     return found
+
+
+def _key(
+    frozen: Frozen,
+    settings: LinearProbe,
+    row_of: Mapping[str, Mapping[str, int]],
+    splits: Mapping[tuple[str, str], Split],
+    questions: Sequence[Question],
+) -> str:
+    """What the scores of a probe depend on."""
+    parts: list[bytes | str] = [code_hash(__name__), settings.model_dump_json()]
+    for name in SPLITS:
+        features_ND = np.ascontiguousarray(frozen.features[name])
+        parts += [f"{name} {features_ND.dtype} {features_ND.shape}", features_ND.tobytes(), *row_of[name]]
+    for (task, name), split in splits.items():
+        parts += [task, name, split.labels_NK.tobytes(), *split.records]
+    for question in questions:
+        parts += [np.ascontiguousarray(question.rows_N).tobytes()]
+    return content_hash(*parts)[:32]
 
 
 def best_penalty(task: str, labels_NK: np.ndarray, scores_PNK: np.ndarray) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numba import get_num_threads
 from sktime.transformations.rocket import MiniRocketMultivariate
 from tqdm import tqdm
 
@@ -29,7 +30,8 @@ def features(store: SignalStore, records: Mapping[str, list[str]]) -> dict[str, 
     def signals_NCT(names: list[str]) -> np.ndarray:
         return store.signals_NCT[[store.row_of[name] for name in names]].astype(np.float32) * MILLIVOLTS
 
-    rocket = MiniRocketMultivariate(KERNELS, n_jobs=-1, random_state=SEED)
+    # As many threads as numba may take (NUMBA_NUM_THREADS): with -1 the library asks for all cores, and numba refuses.
+    rocket = MiniRocketMultivariate(KERNELS, n_jobs=get_num_threads(), random_state=SEED)
     rocket.fit(signals_NCT(records["train"][:: -(-len(records["train"]) // LEARNED_FROM)]))
     found = {}
     for split, names in records.items():

@@ -121,10 +121,11 @@ def headline(rows: pl.DataFrame) -> dict[str, float | int | str]:
         "value": ours["accuracy"],
         "low": ours["accuracy_low"],
         "high": ours["accuracy_high"],
-        "random": strips["linear", "random"]["accuracy"],
-        "template": strips["template", "template"]["accuracy"],
-        "n_test": ours["subjects"],
     }
+    for control, method in (("random", "linear"), ("template", "template")):
+        if (method, control) in strips:
+            figures[control] = strips[method, control]["accuracy"]
+    figures["n_test"] = ours["subjects"]
     if ("fine_tune", "supervised") in strips:
         figures["supervised"] = strips["fine_tune", "supervised"]["accuracy"]
     return figures

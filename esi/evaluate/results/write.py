@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +12,7 @@ from tqdm import tqdm
 from esi.errors import EsiError
 from esi.evaluate.metrics import interval, subject_weights
 from esi.evaluate.plots import draw_reliability, draw_roc
-from esi.evaluate.predictions import OURS
+from esi.evaluate.predictions import OURS, UNAVAILABLE
 from esi.evaluate.results.figures import Figures, figures, probabilities
 from esi.evaluate.results.models import PROTOCOLS, check_same_records, headline, read_models
 from esi.evaluate.results.tables import CONTROLS, METRICS, beaten, class_rows, leading, model_row, write_rows
@@ -55,7 +56,8 @@ def write_results(predictions: Path, metrics: Path, tasks: Mapping[str, TaskRow]
             classes, scored = _score(own, tasks[name].metric, resamples, seed)
             for protocol, (ours, *others) in scored.items():
                 controls = _controls(protocol, scored)
-                write_json(leads[protocol] / f"{name}.json", leading(ours, controls))
+                reasons = _reasons(predictions / protocol, tasks[name].dataset)
+                write_json(leads[protocol] / f"{name}.json", leading(ours, controls) | reasons)
                 write_rows(details[protocol] / f"{name}.csv", _model_rows(ours, others, controls))
                 write_rows(details[protocol] / f"{name}-classes.csv", class_rows(classes, ours, controls))
                 _draw(details[protocol] / name, f"{name}, {protocol.replace('_', ' ')}", classes, ours)
@@ -85,6 +87,13 @@ def _score(files: Mapping[str, Path], metric: str, resamples: int, seed: int) ->
         ours_first = sorted(models, key=lambda model: model is not leads[protocol])
         scored[protocol] = [figures(model, metric, weights_RN) for model in ours_first]
     return classes, scored
+
+
+def _reasons(folder: Path, dataset: str) -> dict[str, str]:
+    """Why a control of this protocol has no figure on a data set, as `<control>_not_available`."""
+    path = folder / UNAVAILABLE
+    failures = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {f"{control}_not_available": of[dataset] for control, of in failures.items() if dataset in of}
 
 
 def _controls(protocol: str, scored: Mapping[str, Sequence[Figures]]) -> dict[str, Figures]:
