@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from esi import params
 from esi.settings.data import Folds
@@ -20,6 +21,21 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
 
 def test_the_shipped_settings_are_valid() -> None:
     assert params.load(ROOT / "params.yaml").train.lr == 1e-3
+
+
+def test_every_setting_stands_in_the_file() -> None:
+    """`-S` changes what is there and refuses what is not."""
+
+    def absent(known: object, written: object, above: str = "") -> list[str]:
+        if not (isinstance(known, dict) and isinstance(written, dict)):
+            return []
+        missing = [above + key for key in known if key not in written]
+        return missing + [
+            each for key in known if key in written for each in absent(known[key], written[key], f"{above}{key}.")
+        ]
+
+    written = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+    assert absent(params.load(ROOT / "params.yaml").model_dump(), written) == []
 
 
 def test_scientific_notation_is_a_number(tmp_path: Path) -> None:
