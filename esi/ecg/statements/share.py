@@ -27,7 +27,7 @@ def unmapped_share(statements: Sequence[Statement]) -> str:
 
 
 def refuse_foreign(dataset: str, statements: Sequence[Statement], has_map: bool) -> None:
-    """Stop at a set of which no finding is known: another language, or codes taken for text.
+    """Stop at a set of which no finding is known: another language, or codes taken for text. A mark alone ("?") is neither.
 
     Args:
         dataset: its name in params.yaml.
@@ -37,7 +37,8 @@ def refuse_foreign(dataset: str, statements: Sequence[Statement], has_map: bool)
     Raises:
         EsiError: none of its findings says a concept, and it has no map.
     """
-    missed, findings = unmapped(statements), [each for each in statements if each.kind == "finding"]
+    findings = [each for each in statements if each.kind == "finding" and any(map(str.isalnum, each.statement))]
+    missed = unmapped(findings)
     if findings and len(missed) == len(findings) and not has_map:
         raise EsiError(
             f"not one of the {len(findings)} findings of {dataset} says a concept of data/vocabulary, the commonest: "
