@@ -8,8 +8,9 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,28 @@ def alone(path: Path) -> Iterator[None]:
                 finally:
                     path.unlink(missing_ok=True)
                 return
+
+
+_holding: dict[Path, int] = {}
+
+
+def hold(folder: Path) -> None:
+    """Keep a folder of the cache from being cleaned away while this process lives; others may hold it too."""
+    if folder not in _holding and folder.is_dir():
+        _holding[folder] = os.open(folder, os.O_RDONLY)
+        fcntl.flock(_holding[folder], fcntl.LOCK_SH)
+
+
+def let_go(folder: Path) -> None:
+    """Hold it no longer."""
+    if folder in _holding:
+        os.close(_holding.pop(folder))
+
+
+def note_use(path: Path) -> None:
+    """Set the time of a file's last use, by which old entries of the cache are found; its other times stay."""
+    with suppress(OSError):  # a cache that cannot be written to can still be read
+        os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
 
 
 def write_text(path: Path | str, text: str) -> None:

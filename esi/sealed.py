@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from esi.files import locked, replacing, write_json
+from esi.files import locked, note_use, replacing, write_json
 
 SEAL = struct.Struct("<8sQI")  # at the end of a file: MAGIC, how many bytes lie before it, their checksum
 MAGIC = b"esi-seal"
@@ -58,6 +58,8 @@ def intact(path: Path) -> bool:
         return False
     if reason:
         drop(path, reason)
+    else:
+        note_use(path)
     return not reason
 
 
@@ -149,6 +151,7 @@ def sealed_folder(folder: Path, make: Callable[[Path], None]) -> Path:
                     path.unlink()
                 seal(work / LISTING, _files_below(work))
                 work.rename(folder)
+    note_use(folder / LISTING)
     return folder
 
 

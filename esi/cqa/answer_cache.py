@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from esi import sealed
-from esi.files import alone, json_hash, replacing
+from esi.files import alone, json_hash, note_use, replacing
 
 DAMAGED = "damaged"
 
@@ -49,10 +49,14 @@ class AnswerCache:
 
     def read(self, key: str) -> dict[str, Any] | None:
         """The request and its answer, by the request's hash; None where there is none, or only a damaged file."""
+        path = self.path(key)
         try:
-            return _whole(json.loads(self.path(key).read_text(encoding="utf-8")), key)
+            kept = _whole(json.loads(path.read_text(encoding="utf-8")), key)
         except (OSError, ValueError, RecursionError):
             return None
+        if kept:
+            note_use(path)
+        return kept
 
     def put(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         """Keep an answer: on the disk, not only in the system's memory, for a power cut would cost it."""

@@ -31,6 +31,7 @@ class Checkpoint:
         """Replace the state; a kill at any moment leaves the old or the new one."""
         with sealed.sealing(self.folder / STATE) as temporary:
             torch.save(dict(state), temporary)
+        files.hold(self.folder)
 
     def load(self) -> dict[str, Any] | None:
         """The state on the CPU, or None if the run has not saved any, or it was damaged and is dropped.
@@ -38,8 +39,10 @@ class Checkpoint:
         Only tensors and plain values are read, never code.
         """
         path = self.folder / STATE
+        files.hold(self.folder)
         return torch.load(path, map_location="cpu", weights_only=True) if sealed.intact(path) else None
 
     def delete(self) -> None:
         """To be called once the run's results are written."""
+        files.let_go(self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from esi import sealed
-from esi.files import cache_folder, json_hash
+from esi.files import cache_folder, hold, json_hash, let_go
 
 
 class Checkpoint:
@@ -31,6 +31,7 @@ class Checkpoint:
         """Replace the state; a kill at any moment leaves the old or the new one."""
         with sealed.sealing(self._folder / "state.pt") as temporary:
             torch.save(dict(state), temporary)
+        hold(self._folder)
 
     def load(self) -> dict[str, Any] | None:
         """The state on the CPU, or None if the run has not saved any, or it was damaged and is dropped.
@@ -38,8 +39,10 @@ class Checkpoint:
         Only tensors and plain values are read, never code.
         """
         path = self._folder / "state.pt"
+        hold(self._folder)
         return torch.load(path, map_location="cpu", weights_only=True) if sealed.intact(path) else None
 
     def delete(self) -> None:
         """To be called once the results are written."""
+        let_go(self._folder)
         shutil.rmtree(self._folder, ignore_errors=True)
