@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import socket
 import time
 from collections import Counter
@@ -23,7 +24,7 @@ LBBB = (
     "a deep S wave in V1."
 )
 GERMAN = "Der QRS-Komplex ist auf mindestens 120 ms verbreitert, und die R-Zacke in V1 ist hoch und nicht gespalten."
-BILLED = {  # the server answered, and what it says is a text: good, or to be refused or cut by the checks of texts
+BILLED = {  # the server answered, and says a text: the right one, dressed up, or one to be refused
     "thinking in parts": lambda text: [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": text}],
     "thought": lambda text: f"<think>The user asks about a finding. Let me see V1.</think>\n{text}",
     "open thought": lambda text: f"<think>The user asks about a finding. {text}",
@@ -31,8 +32,8 @@ BILLED = {  # the server answered, and what it says is a text: good, or to be re
     "a table": lambda text: f"## Criteria\n\n| lead | sign |\n| --- | --- |\n| V1 | {text} |",
     "bold": lambda text: text.replace(" QRS ", " **QRS** "),
     "citations": lambda text: text.replace(".", " [1][2]."),
-    "LaTeX": lambda text: f"{text} The QRS complex lasts $\\geq 120\\,\\mathrm{{ms}}$ in V1.",
-    "HTML": lambda text: f"<p>{text}</p><ul><li>QRS in V1</li></ul>",
+    "LaTeX": lambda text: re.sub(r"(\d+) (ms|mV)\b", r"$\1\\,\\mathrm{\2}$", text),
+    "HTML": lambda text: "<ul>" + "".join(f"<li>{each}.</li>" for each in text.removesuffix(".").split(". ")) + "</ul>",
     "an opening": lambda text: (
         f"Here is a description of the ECG finding: {text} Let me know if you need more about the ECG."
     ),
