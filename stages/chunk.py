@@ -14,10 +14,11 @@ from esi.files import write_json, write_table
 
 def main() -> None:
     settings = params.load().chunk
-    sections = read_books(settings.books)
+    left_out: list[str] = []
+    sections = read_books(settings.books, left_out)
     chunks = chunk_table(sections, settings.max_tokens, settings.overlap_tokens)
     write_table("data/knowledge/chunks.parquet", chunks)
-    write_json("metrics/chunk.json", chunk_figures(sections, chunks))
+    write_json("metrics/chunk.json", chunk_figures(sections, chunks, left_out))
     draw_sizes(Path("metrics/chunk/sizes.png"), chunks, settings.max_tokens)
 
 

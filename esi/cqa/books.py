@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from pathlib import Path
 from esi.cqa.pdf import read_pdf
 from esi.errors import EsiError
 
+BROKEN_LINES = 0.1  # of a book's: more, and it is in another encoding
+_log = logging.getLogger(__name__)
 HEADING_BORDER = " > "  # between a heading and its sub-heading
 
 
@@ -30,7 +33,7 @@ class _Heading:
     text: str
 
 
-def read_books(folder: Path | str) -> list[Section]:
+def read_books(folder: Path | str, left_out: list[str] | None = None) -> list[Section]:
     """Every section of every book below a folder, in the order of the files' paths. Hidden files are passed over.
 
     Raises:
@@ -42,12 +45,12 @@ def read_books(folder: Path | str) -> list[Section]:
         raise EsiError(f"there is no book in {folder}: put PDF, Markdown, HTML or text files there, or correct chunk.books")
     sections: list[Section] = []
     for path in paths:
-        sections += read_book(path, folder)
+        sections += read_book(path, folder, left_out)
     return sections
 
 
-def read_book(path: Path, folder: Path) -> list[Section]:
-    """The sections of one book of a folder.
+def read_book(path: Path, folder: Path, left_out: list[str] | None = None) -> list[Section]:
+    """The sections of one book of a folder. What cannot be read of it is warned of, and told in `left_out`.
 
     Raises:
         EsiError: as `read_books`.
@@ -55,7 +58,10 @@ def read_book(path: Path, folder: Path) -> list[Section]:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise EsiError(f"{path} is none of {', '.join(_READERS)}: convert it to one of them or take it out of {folder}")
-    found = [section for section in reader(path, path.relative_to(folder).as_posix()) if section.text]
+    lost: list[str] = []
+    found = [section for section in reader(path, path.relative_to(folder).as_posix(), lost) if section.text]
+    if left_out is not None:
+        left_out += lost
     if not found:
         raise EsiError(f"{path} holds no text: take it out of {folder} or replace it")
     return found
@@ -65,11 +71,19 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: Path, lost: list[str]) -> str:
+    """The text; lines with a few bytes that are no UTF-8 are left out, for what they said cannot be known."""
+    data = path.read_bytes()
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        raise EsiError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8") from None
+        lines = data.decode("utf-8-sig", errors="replace").splitlines()
+        broken = [number for number, line in enumerate(lines, 1) if "\ufffd" in line]
+        if len(broken) > BROKEN_LINES * len(lines):
+            raise EsiError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8") from None
+        lost.append(f"{path.name}, lines {', '.join(map(str, broken[:10]))}: not UTF-8 (byte {error.start})")
+        _log.warning("%s; they are left out", lost[-1])
+        return "\n".join("" if "\ufffd" in line else line for line in lines)
 
 
 def _under_headings(book: str, blocks: Iterable[_Heading | str]) -> list[Section]:
@@ -122,8 +136,8 @@ def _markdown_blocks(text: str) -> Iterator[_Heading | str]:
             paragraph.append(line[item.end() :] if item else line)
 
 
-def _read_markdown(path: Path, book: str) -> list[Section]:
-    return _under_headings(book, _markdown_blocks(_read_text(path)))
+def _read_markdown(path: Path, book: str, lost: list[str]) -> list[Section]:
+    return _under_headings(book, _markdown_blocks(_read_text(path, lost)))
 
 
 class _HtmlBlocks(HTMLParser):
@@ -163,20 +177,20 @@ class _HtmlBlocks(HTMLParser):
         self._close_block("")
 
 
-def _read_html(path: Path, book: str) -> list[Section]:
+def _read_html(path: Path, book: str, lost: list[str]) -> list[Section]:
     parser = _HtmlBlocks()
-    parser.feed(_read_text(path))
+    parser.feed(_read_text(path, lost))
     parser.close()
     return _under_headings(book, parser.blocks)
 
 
-def _read_plain(path: Path, book: str) -> list[Section]:
-    paragraphs = [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", _read_text(path))]
+def _read_plain(path: Path, book: str, lost: list[str]) -> list[Section]:
+    paragraphs = [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", _read_text(path, lost))]
     return _under_headings(book, paragraphs)
 
 
-def _read_pdf(path: Path, book: str) -> list[Section]:
-    return [Section(book, HEADING_BORDER.join(part.heading), part.page, part.text) for part in read_pdf(path)]
+def _read_pdf(path: Path, book: str, lost: list[str]) -> list[Section]:
+    return [Section(book, HEADING_BORDER.join(part.heading), part.page, part.text) for part in read_pdf(path, lost)]
 
 
 _READERS = {

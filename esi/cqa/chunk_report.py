@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,8 +19,8 @@ OTHERS = "other books"
 SHOWN = 9  # books with a colour of their own; the rest share the tenth
 
 
-def chunk_figures(sections: Sequence[Section], chunks: pa.Table) -> dict[str, float]:
-    """What metrics/chunk.json holds."""
+def chunk_figures(sections: Sequence[Section], chunks: pa.Table, left_out: Sequence[str] = ()) -> dict[str, Any]:
+    """What metrics/chunk.json holds; what could not be read of the books, only where there is such."""
     tokens = np.array(chunks["tokens"].to_pylist())
     return {
         "books": len({section.book for section in sections}),
@@ -31,6 +32,7 @@ def chunk_figures(sections: Sequence[Section], chunks: pa.Table) -> dict[str, fl
         "tokens_median": float(np.median(tokens)),
         "tokens_mean": round(float(tokens.mean()), 1),
         "tokens_max": int(tokens.max()),
+        **({"left_out": len(left_out), "left_out_reasons": list(left_out)} if left_out else {}),
     }
 
 

@@ -45,32 +45,45 @@ class _Heading:
     text: str
 
 
-def read_pdf(path: Path) -> list[PageText]:
+def read_pdf(path: Path, left_out: list[str] | None = None) -> list[PageText]:
     """The text of a PDF in reading order.
 
     Headings are the bookmarks where the file has some (at the line that repeats the bookmark's words, else from the top of
     its page), otherwise lines in larger letters than the body's. Tables come out line by line, figures not at all.
 
+    A page that cannot be read is left out; a warning names it with its reason, and so does an entry of `left_out`.
+
     Raises:
-        EsiError: the file is locked, damaged, or a scan without text; it names the page where it can.
+        EsiError: the file is locked, damaged, or a scan without text, or no page of it can be read.
     """
     reader = _open(path)
-    pages = []
+    pages: list[list[Line]] = []
     empty = []
-    for number, page in enumerate(tqdm(reader.pages, desc=path.name, unit="page", disable=len(reader.pages) < 100), 1):
+    unread: list[str] = []
+    count = len(reader.pages)
+    for number in tqdm(range(1, count + 1), desc=path.name, unit="page", disable=count < 100):
         try:
-            pages.append(page_lines(page))
-            if not pages[-1] and "/XObject" in (page.get("/Resources") or {}):
+            page = reader.pages[number - 1]
+            lines = page_lines(page)
+            if not lines and "/XObject" in (page.get("/Resources") or {}):
                 empty.append(number)
         except Exception as error:  # pypdf lets through whatever a damaged page makes its parts raise
-            reason = f"{type(error).__name__}: {error}"
-            raise EsiError(f"{path}, page {number}, cannot be read ({reason}): replace the file by a whole copy") from None
+            lines = []
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            unread.append(f"{path.name}, page {number}: cannot be read ({reason})")
+        pages.append(lines)
+    if len(unread) == len(pages):
+        raise EsiError(f"{path}: none of its {len(pages)} pages can be read ({unread[0]}): replace the file by a whole copy")
     if 2 * len(empty) > len(pages) or not any(pages):
         share = f"{len(empty) or len(pages)} of {len(pages)} pages, from page {(empty or [1])[0]}"
         raise EsiError(f"{path} is a scan without text ({share}): run text recognition on it first, for instance ocrmypdf")
     if empty:
         shown = ", ".join(map(str, empty[:10])) + (" ..." if len(empty) > 10 else "")
         _log.warning("%s: %d pages are pictures without text, and nothing of them is read: %s", path.name, len(empty), shown)
+    for sentence in unread:
+        _log.warning("%s; the page is left out", sentence)
+    if left_out is not None:
+        left_out += unread
     pages = _without_running_lines(pages)
     marks = _bookmarks(reader, path)
     return list(_texts(pages, _marked(pages, marks) if marks else _by_size(pages)))

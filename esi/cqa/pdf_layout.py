@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from pypdf import PageObject
@@ -22,6 +22,7 @@ GUTTER = 3.0  # points between two columns, at least
 COLUMN_LINES = 3  # a column has at least so many lines ...
 COLUMN_SHARE = 0.15  # ... and this share of the page's characters
 PLAIN_SHARE = 0.9  # of the letters that the plain order finds, which the runs must have
+_TURNED = {0: (1, 0, 0, 1, 0, 0), 90: (0, -1, 1, 0, 0, 0), 180: (-1, 0, 0, -1, 0, 0), 270: (0, 1, -1, 0, 0, 0)}  # matrices
 
 
 @dataclass(frozen=True)
@@ -36,28 +37,41 @@ class Line:
 
 
 def page_lines(page: PageObject) -> list[Line]:
-    """The lines of a page in reading order; [] for a page without text. Text that stands askew is left out."""
+    """The lines of a page in reading order; [] for a page without text.
+
+    The page is read as it is shown (/Rotate). Where that finds less than the plain order does, what stands upright when the
+    page is turned follows below it; text that stands askew is left out.
+    """
     plain = page.extract_text()
     if not plain.strip():
         return []
-    if page.rotation:
-        page.transfer_rotation_to_content()
-    runs = [run for run in _runs(page) if run.text]
-    if _letters("".join(run.text for run in runs)) < PLAIN_SHARE * _letters(plain):
+    shown = page.rotation % 360
+    lines: list[Line] = []
+    for rotation in sorted(_TURNED, key=lambda rotation: rotation != shown):
+        found = _ordered([run for run in _runs(page, rotation) if run.text])
+        if found:
+            below = min((line.y for line in lines), default=0.0) - max(line.y for line in found) - 2 * found[0].size
+            lines += [replace(line, y=line.y + below) for line in found] if lines else found
+        if enough := _letters("".join(line.text for line in lines)) >= PLAIN_SHARE * _letters(plain):
+            break
+    if not enough:
         texts = [" ".join(line.split()) for line in plain.splitlines() if line.strip()]
         return [Line(0, 0, -number, 0, text) for number, text in enumerate(texts)]  # places unknown, but their order
-    return _ordered(runs)
+    return lines
 
 
 def _letters(text: str) -> int:
     return sum(character.isalnum() for character in text)
 
 
-def _runs(page: PageObject) -> list[Line]:
+def _runs(page: PageObject, rotation: int) -> list[Line]:
+    """The runs of text that stand upright when the page is turned clockwise by so many degrees."""
     contents = page.get_contents()
     if contents is None:
         return []
-    operations = iter(ContentStream(contents, page.pdf, "bytes").operations)
+    drawn = ContentStream(contents, page.pdf, "bytes").operations
+    turn = [([], b"q"), (list(_TURNED[rotation]), b"cm")] if rotation else []
+    operations = iter([*turn, *drawn, *([([], b"Q")] if turn else [])])
     runs = []
     for group in text_show_operations(operations, page._layout_mode_fonts(), True, None):
         text, left, width = group["text"], group["tx"], group["displaced_tx"] - group["tx"]

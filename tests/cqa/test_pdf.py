@@ -265,7 +265,6 @@ def damaged_page(path: Path) -> None:
         (lambda path: path.write_bytes(path.read_bytes()[:400]), r"book.pdf cannot be read as PDF .*whole copy"),
         (lambda path: path.write_bytes(b""), r"book.pdf cannot be read as PDF .*whole copy"),
         (lambda path: PdfWriter().write(path), r"book.pdf (has no page|cannot be read).*whole copy"),
-        (damaged_page, r"book.pdf, page 2, cannot be read .*whole copy"),
         (lambda path: scanned(path, 0, 2), r"a scan without text \(2 of 2 pages, from page 1\).*ocrmypdf"),
         (lambda path: scanned(path, 1, 2), r"a scan without text \(2 of 3 pages, from page 2\).*ocrmypdf"),
     ],
