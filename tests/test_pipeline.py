@@ -26,6 +26,7 @@ SHARED = {
     "esi.local_bert",
     "esi.bertscore",
     "esi.launch",
+    "esi.markdown",
 }
 MAY_IMPORT = {  # beyond itself and what is shared
     "esi.cqa": set(),

@@ -74,6 +74,8 @@ def _hidden(path: Path) -> bool:
 def _read_text(path: Path, lost: list[str]) -> str:
     """The text; lines with a few bytes that are no UTF-8 are left out, for what they said cannot be known."""
     data = path.read_bytes()
+    if b"\0" in data:
+        raise EsiError(f"{path} is not UTF-8 text (byte {data.index(0)} is zero): save it as UTF-8")
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:

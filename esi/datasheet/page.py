@@ -8,6 +8,7 @@ from esi.datasheet import tables
 from esi.datasheet.counts import OLDEST
 from esi.datasheet.labels import shown
 from esi.datasheet.tables import Sheets, number
+from esi.markdown import code
 from esi.settings.data import Quality
 
 
@@ -127,7 +128,7 @@ def _undescribed(sheets: Sheets) -> list[str]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+    return ", ".join(map(code, names))
 
 
 def _implausible_ages(sheets: Sheets) -> list[str]:

@@ -10,6 +10,7 @@ import polars as pl
 from esi.datasheet.counts import NOISES, Counts, People
 from esi.datasheet.labels import shown
 from esi.datasheet.releases import Origin
+from esi.markdown import code, escaped
 from esi.settings.data import Ingest
 
 UNKNOWN = "–"
@@ -242,7 +243,7 @@ def quality(sheets: Sheets) -> str:
 def quarantine(sheets: Sheets) -> str:
     """What was refused, by reason, with the ids of a few; "" where nothing was."""
     rows = [
-        [f"`{name}`", reason, ", ".join(f"`{example}`" for example in examples), number(records)]
+        [code(name), escaped(reason), ", ".join(map(code, examples)), number(records)]
         for name, sheet in sheets.items()
         for reason, records, examples in sheet.counts.quarantine.iter_rows()
     ]
@@ -252,7 +253,7 @@ def quarantine(sheets: Sheets) -> str:
 def labels(sheet: Sheet) -> str:
     """The commonest labels of one data set."""
     rows = [
-        [f"`{row['label']}` {row['name'] or ''}".rstrip() if row["type"] == "code" else row["label"]]
+        [f"{code(row['label'])} {escaped(row['name'] or '')}".rstrip() if row["type"] == "code" else escaped(row["label"])]
         + [share(row["records"], sheet.counts.everyone.records)]
         + [number(row[split]) for split in sheet.counts.by_split]
         for row in shown(sheet.labels).head(TOP_LABELS).iter_rows(named=True)

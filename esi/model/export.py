@@ -17,6 +17,7 @@ from torch import Tensor
 
 from esi import files
 from esi.errors import EsiError
+from esi.markdown import escaped
 from esi.model import manifest
 from esi.model.text_tower import TextTower, not_finite
 from esi.settings.data import Signal
@@ -192,7 +193,7 @@ def card(config: Config, weights: int, lists_training: bool = False) -> str:
         uses += ['z = model.encode_ecg(ecg, rate=RATE, leads=LEADS)["z"] @ model.encode_text(["sinus rhythm"]).T  # cosines']
     if config.captions:
         uses += ['texts = model.generate(ecg, rate=RATE, leads=LEADS, method="beam")']
-    trained = "\n".join(f"| {name} | {json.dumps(value)} |" for name, value in config.trained_with.items())
+    trained = "\n".join(f"| {escaped(name)} | {escaped(json.dumps(value))} |" for name, value in config.trained_with.items())
     return f"""---
 library_name: esi
 tags: [ecg, electrocardiogram, model_hub_mixin, pytorch_model_hub_mixin]
@@ -207,10 +208,10 @@ Pretrained after *ECG Semantic Integrator* (Yu, Guo and Sano, OpenReview giEbq8K
 | | |
 | --- | --- |
 | sampling rate | {signal.rate} Hz: resample other recordings first |
-| units | {config.units}, float32, shape [records, leads, samples], any number of samples |
-| leads | {", ".join(config.leads)}; fewer, in any order, if they are named |
+| units | {escaped(config.units)}, float32, shape [records, leads, samples], any number of samples |
+| leads | {escaped(", ".join(config.leads))}; fewer, in any order, if they are named |
 | filter | {highpass} |
-| normalisation | {config.normalisation} |
+| normalisation | {escaped(config.normalisation)} |
 | texts | cut after {config.max_tokens} tokens |
 
 ## How to use it
@@ -228,7 +229,7 @@ RATE, LEADS = {signal.rate}, {list(config.leads)}  # of your ECGs
 | | |
 | --- | --- |
 | signal encoder | {model.signal_encoder} |
-| text tower | {model.text_tower}, layers trained: {learnt} |
+| text tower | {escaped(model.text_tower)}, layers trained: {learnt} |
 | shared space | {f"{model.embedding_dim} dimensions" if config.contrastive else "not trained"} |
 | caption decoder | {f"{model.decoder_layers} layers of {model.decoder_dim}" if config.captions else "none"} |
 | losses | {" and ".join(losses)} |
