@@ -6,7 +6,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,7 +14,9 @@ from pypdf import PdfReader
 from pypdf.errors import DependencyError, PyPdfError
 from tqdm import tqdm
 
+from esi.cqa.pdf_glyphs import MOSTLY, lost, mended, vocabulary
 from esi.cqa.pdf_layout import Line, page_lines
+from esi.cqa.sentences import split_sentences
 from esi.errors import EsiError
 
 EDGE_LINES = 2  # from a page's top and bottom: where running heads, feet and page numbers stand
@@ -72,6 +74,8 @@ def read_pdf(path: Path, left_out: list[str] | None = None) -> list[PageText]:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             unread.append(f"{path.name}, page {number}: cannot be read ({reason})")
         pages.append(lines)
+    known = vocabulary(line.text for lines in pages for line in lines)
+    pages = [[replace(line, text=mended(line.text, known)) for line in lines] for lines in pages]
     if len(unread) == len(pages):
         raise EsiError(f"{path}: none of its {len(pages)} pages can be read ({unread[0]}): replace the file by a whole copy")
     if 2 * len(empty) > len(pages) or not any(pages):
@@ -80,8 +84,19 @@ def read_pdf(path: Path, left_out: list[str] | None = None) -> list[PageText]:
     if empty:
         shown = ", ".join(map(str, empty[:10])) + (" ..." if len(empty) > 10 else "")
         _log.warning("%s: %d pages are pictures without text, and nothing of them is read: %s", path.name, len(empty), shown)
+    for number, lines in enumerate(pages, start=1):
+        text = "".join(line.text for line in lines)
+        if glyphs := lost(text):
+            share = f"{path.name}, page {number}: {glyphs} of {len(text)} letters ({glyphs / len(text):.1%}) cannot be read"
+            if glyphs > MOSTLY * len(text):
+                unread.append(f"{share}, a font does not say which letters its glyphs are")
+                lines.clear()
+            else:
+                _log.warning("%s; sentences that hold one are left out", share)
     for sentence in unread:
         _log.warning("%s; the page is left out", sentence)
+    if not any(pages):
+        raise EsiError(f"{path}: nothing of its {len(pages)} pages can be read ({unread[0]}): take another copy of the book")
     if left_out is not None:
         left_out += unread
     pages = _without_running_lines(pages)
@@ -240,7 +255,8 @@ def _texts(pages: Sequence[Sequence[Line]], blocks: _Blocks) -> Iterator[PageTex
     for text in _with_whole_sentences(found):
         joined = _BROKEN.sub(lambda match: _whole(match, whole_words), text.text.translate(_LIGATURES))
         paragraphs = (" ".join(paragraph.split()) for paragraph in joined.split("\n\n"))
-        yield PageText(text.heading, text.page, "\n\n".join(paragraph for paragraph in paragraphs if paragraph))
+        read = (" ".join(each for each in split_sentences(paragraph) if not lost(each)) for paragraph in paragraphs)
+        yield PageText(text.heading, text.page, "\n\n".join(paragraph for paragraph in read if paragraph))
 
 
 def _paragraphs(lines: Sequence[Line]) -> str:
