@@ -15,6 +15,7 @@ from esi.errors import EsiError
 
 PHYSIONET = "https://physionet.org/files"
 S3_MIRROR = "https://physionet-open.s3.amazonaws.com"  # PhysioNet's own bucket of the open releases
+HOSTS = ("physionet.org", "physionet-open.s3.amazonaws.com")  # where a server may send on to, over https; no other
 
 CC_BY = "CC BY 4.0"
 GB = 10**9
@@ -37,6 +38,7 @@ class Release:
     credentialed: bool
     settings: tuple[str, ...]  # of params.yaml, with {root} for the release's folder and {to} for the folder of all
     hint: str = ""
+    sums_sha256: str | None = None  # of SHA256SUMS.txt, where it is known from elsewhere than the server: of none so far
 
     @property
     def address(self) -> str:

@@ -18,9 +18,10 @@ from tqdm import tqdm
 from esi.download import listing
 from esi.download.catalogue import PHYSIONET, RELEASES, S3_MIRROR, Release, describe, find, readable
 from esi.download.fetch import Patience, Server
-from esi.download.transfer import Outcome, Traffic, Work, find_work, transfer
+from esi.download.transfer import Outcome, Traffic, Work, find_work, refuse_links, transfer
 from esi.download.verified import Verified
 from esi.errors import EsiError, listen, run
+from esi.files import file_hash
 
 MOST_CONNECTIONS = 16
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -67,6 +68,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--connections", type=int, default=4, metavar="N", help=f"1 to {MOST_CONNECTIONS}, default: %(default)s")
     mirror = os.environ.get("ESI_DATA_MIRROR") or PHYSIONET
     add("--mirror", default=mirror, metavar="URL", help=f"where the releases are, default: {PHYSIONET}")
+    what = f"SHA-256 that {listing.NAME} itself must have; without it, the list is held to what it was at the first download"
+    add("--sums-digest", metavar="SHA256", type=str.lower, help=what)
     add("--verify", action="store_true", help="hash every file that is there again, and replace wrong ones")
     add("--dry-run", action="store_true", help="say what would be fetched; only the file list is fetched")
     return parser.parse_args(arguments)
@@ -86,7 +89,9 @@ def download(options: argparse.Namespace) -> None:
     server = Server(f"{mirror}/{release.folder}", _credential(release), options.connections, Patience(), traffic.add, stop)
     try:
         with Verified(record_file) as record:
+            refuse_links(root, listing.NAME)
             _have_list(server, root, traffic)
+            _check_list(root / listing.NAME, record, record_file, options.sums_digest or release.sums_sha256)
             selection = listing.select(root / listing.NAME, release.include, options.only)
             if not selection:
                 raise EsiError(f"{release.name} has no file that matches {' or '.join(options.only or release.include)}")
@@ -147,6 +152,21 @@ def _have_list(server: Server, root: Path, traffic: Traffic) -> None:
         part.unlink()
         raise
     part.replace(target)
+
+
+def _check_list(path: Path, record: Verified, record_file: Path, known: str | None) -> None:
+    """The list of checksums comes from the same server as the files: it must be what is known, or what it was at first."""
+    found = file_hash(path)
+    wanted = known or record.first(listing.NAME, found)
+    if found != wanted:
+        path.unlink()
+        since = "known" if known else "at the first download"
+        replaced = "" if known else f", or delete {record_file} if the release was replaced"
+        raise EsiError(
+            f"{path}: its SHA-256 is {found}, not {wanted} as {since}, and it was removed: do not trust this mirror, name "
+            f"another with --mirror{replaced}"
+        )
+    record.first(listing.NAME, found)
 
 
 def _plan(release: Release, work: Work, whole: bool) -> str:

@@ -23,10 +23,12 @@ from urllib.parse import quote
 import httpx
 from tqdm import tqdm
 
+from esi.download.catalogue import HOSTS
 from esi.errors import EsiError
 from esi.files import file_hash
 
 AGAIN = {408, 425, 429, 500, 502, 503, 504}
+MOST_HOPS = 5
 NOTABLE_WAIT_S = 5.0  # longer ones are said
 USER_AGENT = "esi-data"
 # PhysioNet asks for user name and password only clients that call themselves Wget; others get a plain 403
@@ -93,7 +95,7 @@ class Server:
             },
             timeout=patience.timeout_s,
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=60),
-            follow_redirects=credential is None,  # a password goes to the address that was named, to no other
+            follow_redirects=False,  # `_onward` looks at each
         )
 
     def close(self) -> None:
@@ -145,15 +147,38 @@ class Server:
         if self._stop.wait(max(seconds, 0)):
             raise Stopped
 
-    def _attempt(self, url: str, part: Path, have: int) -> None:
+    def _onward(self, response: httpx.Response) -> str:
+        """Where a server sends on to: another place of its own, or a host of the catalogue over https.
+
+        Raises:
+            AccessError: it is another.
+        """
+        here = response.url
+        try:
+            onward = here.join(response.headers["Location"])
+        except httpx.InvalidURL:
+            raise AccessError(f"{here} sends on to what is no address: name another --mirror") from None
+        own = (onward.scheme, onward.host) == (here.scheme, here.host)
+        if onward.userinfo or not (own or (onward.scheme == "https" and onward.host in HOSTS)):
+            raise AccessError(
+                f"{here} sends on (HTTP {response.status_code}) to {onward.scheme}://{onward.host}, which is not followed: "
+                f"only the mirror's own host and, over https, {' and '.join(HOSTS)} are; name another --mirror"
+            )
+        return str(onward)
+
+    def _attempt(self, url: str, part: Path, have: int, hops: int = 0) -> None:
         headers = {"Range": f"bytes={have}-"} if have else {}
         with self._client.stream("GET", url, headers=headers) as response:
             status = response.status_code
+            if response.has_redirect_location and not self._credentialed:  # a password goes to no other address
+                if hops == MOST_HOPS:
+                    raise AccessError(f"{url} sends on more than {MOST_HOPS} times: name another --mirror")
+                return self._attempt(self._onward(response), part, have, hops + 1)
             if status == 416 and have:
                 if _total(response) != have:
                     part.unlink()
                     raise _AskAgainError("the server holds fewer bytes than were kept")
-                return
+                return None
             if status == 206:
                 if _start(response) != have:
                     part.unlink(missing_ok=True)
@@ -169,6 +194,7 @@ class Server:
             total = _total(response)  # of 206; for 200 the HTTP library holds the body to its Content-Length
             if total is not None and part.stat().st_size < total:
                 raise _AskAgainError("the server sent a part of what was asked for")
+        return None
 
     def _refuse(self, response: httpx.Response, url: str) -> None:
         status = response.status_code

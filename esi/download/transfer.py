@@ -61,6 +61,22 @@ class Work:
     present_bytes: int
 
 
+def refuse_links(root: Path, path: str) -> None:
+    """Stop where a part of a path below root, or the file's `.part`, is a link: it would lead what is written elsewhere.
+
+    Raises:
+        EsiError: one is.
+    """
+    place = root
+    for part in path.split("/"):
+        place = place / part
+        if place.is_symlink():
+            raise EsiError(f"{place} is a link, and nothing is written through one: put a folder or file there, or use --to")
+    kept = place.with_name(f"{place.name}.part")
+    if kept.is_symlink():
+        raise EsiError(f"{kept} is a link, and nothing is written through one: remove it")
+
+
 def find_work(selection: Selection, root: Path, record: Verified, verify: bool) -> Work:
     """Look at every selected file below `root`; with `verify`, none counts as known to be right."""
     left = array("Q")
@@ -68,6 +84,7 @@ def find_work(selection: Selection, root: Path, record: Verified, verify: bool) 
     for offset, entry in tqdm(
         selection.with_offsets(), total=len(selection), desc="look", unit="file", delay=2, leave=False
     ):
+        refuse_links(root, entry.path)
         try:
             status = os.stat(root / entry.path)
         except FileNotFoundError:
@@ -150,6 +167,7 @@ def _work(
 
 def _place(entry: Entry, root: Path, server: Server) -> str:
     """See to one file; its own name holds the old content until the right one is there."""
+    refuse_links(root, entry.path)
     target = root / entry.path
     wrong = target.exists()
     if wrong and file_hash(target) == entry.sha256:

@@ -59,6 +59,12 @@ class Verified:
         row = self._connection.execute("SELECT sha256, size, mtime_ns FROM verified WHERE path = ?", (path,)).fetchone()
         return row == (bytes.fromhex(sha256), status.st_size, status.st_mtime_ns)
 
+    def first(self, path: str, sha256: str) -> str:
+        """The checksum that a file had when it was first noted here, which is now if it was not yet."""
+        self._connection.execute("INSERT OR IGNORE INTO verified VALUES (?, ?, 0, 0)", (path, bytes.fromhex(sha256)))
+        ((noted,),) = self._connection.execute("SELECT sha256 FROM verified WHERE path = ?", (path,)).fetchall()
+        return bytes(noted).hex()
+
     def add(self, path: str, sha256: str, status: os.stat_result) -> None:
         """Note that the file, as `status` has it, was hashed to `sha256`."""
         if not self._connection.in_transaction:

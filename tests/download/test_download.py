@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import signal
@@ -262,3 +263,61 @@ def test_a_broken_record_is_one_sentence(ptbxl: Mirror, tmp_path: Path) -> None:
     (tmp_path / ".esi-download").mkdir()
     (tmp_path / ".esi-download" / "ptb-xl-1.0.3.sqlite").write_bytes(b"no database" * 200)
     assert "delete it" in error_of(ptbxl, tmp_path)
+
+
+def sent_on(tmp_path: Path, location: str) -> str:
+    """What a user reads where the mirror sends one file on to a location."""
+    with serve(release("ptb-xl/1.0.3", {"a.txt": b"a"})) as mirror:
+        mirror.statuses["ptb-xl/1.0.3/a.txt"] = [(302, {"Location": location.format(mirror.url)})]
+        try:
+            cli.main(["download", "ptbxl", "--to", str(tmp_path), "--mirror", mirror.url, "--only", "a.txt"])
+        except SystemExit as ended:
+            return str(ended.code)
+    return ""
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://127.0.0.2/a",
+        "https://10.0.0.1/a",
+        "http://physionet.org/a",
+        "https://physionet.org.example.org/a",
+        "//example.org/a",
+    ],
+)
+def test_a_redirect_to_another_host_is_not_followed(tmp_path: Path, location: str) -> None:
+    assert "which is not followed: only the mirror's own host" in sent_on(tmp_path, location)
+    assert not (tmp_path / "ptb-xl/1.0.3/a.txt").exists()
+
+
+@pytest.mark.parametrize("location", ["{}/ptb-xl/1.0.3/a.txt", "a.txt"])
+def test_a_redirect_within_the_mirror_is(tmp_path: Path, location: str) -> None:
+    assert sent_on(tmp_path, location) == ""
+    assert (tmp_path / "ptb-xl/1.0.3/a.txt").read_bytes() == b"a"
+
+
+@pytest.mark.parametrize("link", ["records100", "records100/1.dat", "records100/1.dat.part", "SHA256SUMS.txt.part"])
+def test_no_link_leads_out_of_the_target(tmp_path: Path, link: str) -> None:
+    root, outside = tmp_path / "to/ptb-xl/1.0.3", tmp_path / "outside"
+    (root / link).parent.mkdir(parents=True)
+    outside.mkdir()
+    (root / link).symlink_to(outside if link == "records100" else outside / "file")
+    with serve(release("ptb-xl/1.0.3", {"records100/1.dat": b"a"})) as mirror, pytest.raises(SystemExit, match="is a link"):
+        cli.main(["download", "ptbxl", "--to", str(tmp_path / "to"), "--mirror", mirror.url])
+    assert list(outside.iterdir()) == []
+
+
+def test_the_list_is_held_to_its_first_digest_or_the_given_one(tmp_path: Path) -> None:
+    with serve(release("ptb-xl/1.0.3", {"a.txt": b"a"})) as mirror:
+        command = ["download", "ptbxl", "--to", str(tmp_path), "--mirror", mirror.url]
+        with pytest.raises(SystemExit, match="its SHA-256 is .*, not 00ff as known, and it was removed"):
+            cli.main([*command, "--sums-digest", "00FF"])
+        assert not (tmp_path / "ptb-xl/1.0.3/a.txt").exists()
+        digest = hashlib.sha256(mirror.files["ptb-xl/1.0.3/SHA256SUMS.txt"]).hexdigest()
+        cli.main([*command, "--sums-digest", digest])
+        mirror.files |= release("ptb-xl/1.0.3", {"a.txt": b"changed"})
+        (tmp_path / "ptb-xl/1.0.3/SHA256SUMS.txt").unlink()
+        with pytest.raises(SystemExit, match="as at the first download, and it was removed"):
+            cli.main(command)
+    assert (tmp_path / "ptb-xl/1.0.3/a.txt").read_bytes() == b"a"
