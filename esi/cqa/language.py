@@ -37,7 +37,7 @@ def foreign(text: str) -> str | None:
         return phrase
     for sentence in [*split_sentences(text), text]:
         found = [word for word in _WORD.findall(sentence) if len(word) > 1 and not word.isupper()]
-        if len(found) >= MIN_WORDS and not _is_english(found):
+        if words() and len(found) >= MIN_WORDS and not _is_english(found):  # without a handbook nobody knows its words
             return " ".join(sentence.split()[:6])
     return None
 

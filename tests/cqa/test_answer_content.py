@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from esi.cqa import language
 from esi.cqa.answers import fault, tidy
 from esi.cqa.chatter import chatter
 from esi.cqa.final_answer import final_answer, reasoning
@@ -231,6 +232,12 @@ def test_another_language_is_refused(said: str) -> None:
 )
 def test_names_and_signs_are_no_other_language(text: str) -> None:
     assert foreign(text) is None
+
+
+def test_without_a_handbook_english_is_still_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language, "words", frozenset)
+    assert foreign("Discordant repolarisation abnormalities accompany delayed intrinsicoid deflections laterally.") is None
+    assert foreign("Die Herzfrequenz ist bei diesem Patienten nicht regelmäßig und die P-Welle fehlt.") is not None
 
 
 def test_lists_of_english_names_are_english_and_plain() -> None:
