@@ -125,7 +125,7 @@ def sentence_of(error: BaseException) -> str | None:
     return None
 
 
-def listen(name: str) -> None:
+def listen(name: str, signals: tuple[signal.Signals, ...] = ENDING) -> None:
     """From now on Ctrl-C, SIGTERM and SIGHUP end this process with a sentence, and no half file of it stays.
 
     The exception that a signal becomes is a `SystemExit`: what is open is closed and temporary files are removed on its way
@@ -152,7 +152,7 @@ def listen(name: str) -> None:
         else:
             _write(f"{name}: {sentence}")
 
-    for number in ENDING:
+    for number in signals:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, end)
     sys.excepthook = show  # of what is raised while modules are still imported

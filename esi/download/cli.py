@@ -7,6 +7,7 @@ import getpass
 import os
 import shlex
 import shutil
+import signal
 import sqlite3
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ from esi.download.catalogue import PHYSIONET, RELEASES, S3_MIRROR, Release, desc
 from esi.download.fetch import Patience, Server
 from esi.download.transfer import Outcome, Traffic, Work, find_work, refuse_links, transfer
 from esi.download.verified import Verified
-from esi.errors import EsiError, listen, run
+from esi.errors import ENDING, EsiError, listen, run
 from esi.files import file_hash
 
 MOST_CONNECTIONS = 16
@@ -41,7 +42,7 @@ written nowhere.
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of `esi-data`; an error that a user can mend ends it with one sentence and status 1."""
     if arguments is None:
-        listen("esi-data")
+        listen("esi-data", tuple(number for number in ENDING if number != signal.SIGINT))  # Ctrl-C has its sentence below
     options = _parse(arguments)
     run(lambda: _download_unless_left(options), name="esi-data")
 
@@ -49,8 +50,9 @@ def main(arguments: list[str] | None = None) -> None:
 def _download_unless_left(options: argparse.Namespace) -> None:
     try:
         download(options)
-    except EOFError:  # Ctrl-D where the password is asked for
-        raise KeyboardInterrupt from None
+    except (KeyboardInterrupt, EOFError):  # EOFError: Ctrl-D where the password is asked for
+        print("\nesi-data: stopped; the same command goes on from here", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from threadpoolctl import threadpool_limits
 
 from esi.closure import code_hash
 from esi.ecg import cpsc_mat, wfdb_files
@@ -130,7 +131,12 @@ def write_shard(shard: Shard, advance: Callable[[int], object]) -> ShardFiles:
         advance(shard.entries.height)
         return files
     quarantined: list[dict[str, str]] = []
-    with replacing(files.part) as temporary, pq.ParquetWriter(temporary, SCHEMA, **COMPRESSION) as writer:
+    # BLAS by one thread: the products of signal_shape.py are small, and several threads cost forty times as much
+    with (
+        threadpool_limits(1, "blas"),
+        replacing(files.part) as temporary,
+        pq.ParquetWriter(temporary, SCHEMA, **COMPRESSION) as writer,
+    ):
         group = RowGroup()
         for entry in shard.entries.iter_rows(named=True):
             for number, ecg in enumerate(_read(shard.root, entry["path"], shard.every_window, shard.limits)):
