@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -155,10 +158,27 @@ def test_rocket_takes_the_threads_that_numba_may(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setitem(sys.modules, name, SimpleNamespace())
     monkeypatch.setitem(sys.modules, "sktime.transformations.rocket", SimpleNamespace(MiniRocketMultivariate=Rocket))
     monkeypatch.delitem(sys.modules, "esi.evaluate.controls.rocket", raising=False)
-    from esi.evaluate.controls import rocket
-
+    rocket = importlib.import_module("esi.evaluate.controls.rocket")
     store = SimpleNamespace(signals_NCT=np.zeros((2, 12, 1000), np.int16), row_of={"a": 0, "b": 1})
-    found = rocket.features(store, {"train": ["a", "b"]})  # type: ignore[arg-type]
+    found = rocket.features(store, {"train": ["a", "b"]})
     assert asked == [1]
     assert found["train"].shape == (2, 84)
     monkeypatch.delitem(sys.modules, "esi.evaluate.controls.rocket")
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_the_library_itself_runs_with_the_threads_that_it_may_take(threads: str) -> None:
+    pytest.importorskip("sktime", reason="MiniRocket is the extra `rocket`")
+    code = """
+import types
+import numpy as np
+from esi.evaluate.controls.rocket import features
+signals = np.random.default_rng(0).integers(-500, 500, (4, 12, 1000), np.int16)
+store = types.SimpleNamespace(signals_NCT=signals, row_of={name: row for row, name in enumerate("abcd")})
+print(features(store, {"train": list("abcd")})["train"].shape)
+"""
+    environment = {**os.environ, "NUMBA_NUM_THREADS": threads}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "(4, 9996)"), done.stderr
