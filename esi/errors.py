@@ -99,7 +99,7 @@ def run(main: Callable[..., Any], *arguments: str, name: str = "") -> Any:
         sentence = sentence_of(error)
         if sentence is None:
             raise
-        sys.exit(f"{name}: {sentence}")
+        sys.exit(_without_controls(f"{name}: {sentence}"))
 
 
 def sentence_of(error: BaseException) -> str | None:
@@ -150,12 +150,17 @@ def listen(name: str, signals: tuple[signal.Signals, ...] = ENDING) -> None:
         if sentence is None:
             sys.__excepthook__(kind, error, trace)
         else:
-            _write(f"{name}: {sentence}")
+            _write(_without_controls(f"{name}: {sentence}"))
 
     for number in signals:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, end)
     sys.excepthook = show  # of what is raised while modules are still imported
+
+
+def _without_controls(text: str) -> str:
+    """Sentences quote files and servers: nothing in them is to steer the terminal; their lines stay."""
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
 
 
 def _stopped(number: int) -> str:

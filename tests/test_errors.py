@@ -175,6 +175,15 @@ def test_a_missing_file_names_the_stage_that_makes_it(
     assert sentence in (sentence_of(caught(read)) or "")
 
 
+def test_a_sentence_does_not_steer_the_terminal() -> None:
+    def main() -> None:
+        raise EsiError("notes.hea: the label \x1b[2J\x1b]0;owned\x07 is unknown\nits age\r is none\x9b31m")
+
+    with pytest.raises(SystemExit) as ended:
+        run(main, name="ingest")
+    assert ended.value.code == "ingest: notes.hea: the label  [2J ]0;owned  is unknown\nits age  is none 31m"
+
+
 def test_a_user_error_and_ctrl_c_in_a_program_that_calls_it() -> None:
     def main(kind: str) -> None:
         if kind == "error":
