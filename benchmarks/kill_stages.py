@@ -1,8 +1,9 @@
 """Is `dvc repro` alone enough after a kill? `python -m benchmarks.kill_stages --kills 50 --seed 0`.
 
-A clone on the tiny profile runs through without a kill, another one with: every stage is killed at least once, the longer
-ones more often. Each kill (SIGKILL to all processes of `dvc repro`) comes at a moment drawn evenly from the time between the
-stage's beginning and the next one's, in which DVC also records what the stage made. After each kill `dvc repro` is started
+A clone on the tiny profile runs through without a kill, another one with: each stage gets a kill, the longer ones several.
+A kill (SIGKILL to all processes of `dvc repro`) comes at a moment drawn evenly from the time between the stage's beginning
+and the next one's, in which DVC also records what the stage made; one whose stage is over by then goes to the next stage, so
+that `killed` in the result says who got it. After each kill `dvc repro` is started
 again, and nothing else is done; where that is refused, what cured it is counted under `repaired_by_hand`. At the end every
 file is compared, and those of the machine-local cache by name.
 
