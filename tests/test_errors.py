@@ -231,6 +231,7 @@ def started(folder: Path, *, parent: str = "", **environment: str) -> subprocess
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # these tests themselves may run under nohup
     )
     assert process.stdout is not None
     assert [process.stdout.readline() for _ in range(2)] == ["begun\n", "begun\n"]

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, f1_score, roc_auc_score
 
@@ -182,8 +184,11 @@ def test_input_that_cannot_be_compared_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "linear_probe", "mini", run("esi", 1), turned)
     with pytest.raises(EsiError, match="different labels of the same records"):
         results(tmp_path)
-    broken = [replace(item, scores_NK=np.where(item.scores_NK > 3, NAN, item.scores_NK)) for item in run("esi", 1)]
-    write(tmp_path, "linear_probe", "mini", broken)
+    path = write(tmp_path, "linear_probe", "mini", run("esi", 1))
+    table = pq.read_table(path)  # changed afterwards: `write_predictions` itself refuses such scores
+    broken = [[NAN if score > 3 else score for score in scores] for scores in table["scores"].to_pylist()]
+    column = table.schema.get_field_index("scores")
+    pq.write_table(table.set_column(column, table.schema.field(column), [pa.array(broken, table["scores"].type)]), path)
     with pytest.raises(EsiError, match=r"\d+ of 360 scores of esi \(seed 0\) are not finite"):
         results(tmp_path)
     one_sided = [replace(item, split=replace(item.split, labels_NK=item.split.labels_NK & False)) for item in run("esi", 1)]
