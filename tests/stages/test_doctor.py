@@ -20,6 +20,7 @@ WHOLE = COMMITTED[: [entry.start() for entry in re.finditer(r"^  \S", COMMITTED,
 STAGES = stages_in(WHOLE) or {}
 OLD = WHOLE.replace("md5: ", "md5: 0")  # a commit with other records for all stages
 OLD_STAGES = stages_in(OLD) or {}
+DAMAGED = OLD[: OLD.index("md5: ", 3000) + 2]  # within a key: DVC refuses it
 
 
 def test_the_committed_lock_is_whole() -> None:
@@ -28,7 +29,7 @@ def test_the_committed_lock_is_whole() -> None:
     assert STAGES.keys() == OLD_STAGES.keys()
 
 
-@pytest.mark.parametrize("committed", ["", OLD, OLD[:3000]], ids=["nothing", "older records", "a damaged file"])
+@pytest.mark.parametrize("committed", ["", OLD, DAMAGED], ids=["nothing", "older records", "a damaged file"])
 @given(st.integers(0, len(WHOLE) - 1))
 @hypothesis.settings(max_examples=25, deadline=None)
 def test_a_cut_anywhere(committed: str, cut: int) -> None:
