@@ -16,7 +16,6 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 import polars as pl
 import psutil
@@ -24,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from esi.errors import EsiError, run, sentence_of
 from tests.conftest import ROOT
@@ -39,7 +39,7 @@ WRITERS: dict[str, Callable[[str], object]] = {
     "polars": TABLE.write_parquet,
     "polars csv": TABLE.write_csv,
     "torch": lambda path: torch.save({"weight": torch.zeros(100_000)}, path),
-    "picture": lambda path: plt.figure().savefig(path, format="png"),
+    "picture": lambda path: Figure().savefig(path, format="png"),
 }
 
 
