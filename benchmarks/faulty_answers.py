@@ -111,7 +111,7 @@ def measured(count: int, kills: int, seed: int, share: float, concurrency: int, 
     ):
         folder = Path(name)
         out = folder / "out.json"
-        proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), proxy)
+        proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), f"http://{proxy}")
         environment = {**os.environ, **proxies, "DVC_ROOT": name, "PYTHONPATH": str(ROOT)}
         arguments = [notes.base_url, str(concurrency), str(count), str(seed), str(out)]
         command = [sys.executable, "-m", "benchmarks.faulty_answers", "--write", *arguments]

@@ -214,7 +214,7 @@ def faulty_server(texts: Mapping[str, str], seed: int, share: float, pause_s: fl
 
 @contextmanager
 def recording_proxy() -> Iterator[tuple[str, list[bytes]]]:
-    """A proxy on this machine that notes what it is sent and passes nothing on; its address and its notes."""
+    """A proxy on this machine that notes what it is sent and answers 502; its host:port and its notes."""
     sent: list[bytes] = []
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -225,10 +225,12 @@ def recording_proxy() -> Iterator[tuple[str, list[bytes]]]:
             except OSError:
                 return
             with connection:
+                connection.settimeout(5)
                 sent.append(connection.recv(65536))
+                connection.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
     Thread(target=serve, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", sent
+        yield f"127.0.0.1:{listener.getsockname()[1]}", sent
     finally:
         listener.close()

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 
+from benchmarks.faulty_server import recording_proxy
 from esi.cqa import embedding_endpoint, pace, proxy
 from esi.cqa.describe import write_all, writer_of
 from esi.cqa.embedding import encoder_of
@@ -33,30 +31,6 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
     monkeypatch.setattr(pace, "FIRST_PAUSE_S", 0.001)
-
-
-@contextmanager
-def recording_proxy() -> Iterator[tuple[str, list[bytes]]]:
-    """A proxy on this machine that notes what it is sent and answers 502; its host:port and its notes."""
-    notes: list[bytes] = []
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            with connection:
-                connection.settimeout(5)
-                notes.append(connection.recv(65536))
-                connection.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-
-    Thread(target=serve, daemon=True).start()
-    try:
-        yield f"127.0.0.1:{listener.getsockname()[1]}", notes
-    finally:
-        listener.close()
 
 
 @pytest.mark.usefixtures("own_cache")
