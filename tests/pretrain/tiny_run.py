@@ -1,6 +1,7 @@
 """A training run of seconds on made-up pairs, exported: `python tests/pretrain/tiny_run.py FOLDER [name=value ...]`.
 
-Values are train settings; `die_at_step` kills the process as `kill -9` does, before that step; `contrastive_loss` and
+Values are train settings; `die_at_step` kills the main process as `kill -9` does, before that step (another process would
+come there while the main one still writes its checkpoint, and torchrun would end it in the middle); `contrastive_loss` and
 `text_layers_trained` are model settings. Each process writes rows-<rank>.txt: the step and the rows of its share.
 """
 
@@ -93,7 +94,7 @@ def run(folder: Path, **changes: Any) -> loop.Result:
     step = loop._Run.step
 
     def watched(self: Any, parts: Any, rows: torch.Tensor) -> None:
-        if self.done == die_at_step:
+        if self.done == die_at_step and self.launch.main:
             os.kill(os.getpid(), signals.SIGKILL)
         with (folder / f"rows-{self.launch.rank}.txt").open("a") as file:
             file.write(f"{self.done} {' '.join(str(row) for row in rows.tolist())}\n")
