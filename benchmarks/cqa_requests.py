@@ -21,11 +21,11 @@ from urllib.parse import urlsplit
 
 from benchmarks.report import report
 from esi import params
-from esi.cqa.chat_endpoint import body_of
-from esi.cqa.conversation import Conversation
-from esi.cqa.describe import write_all, writer_of
-from esi.cqa.description import Question
-from esi.cqa.retrieval import Passage
+from esi.cqa.retrieve.retrieval import Passage
+from esi.cqa.write.chat_endpoint import body_of
+from esi.cqa.write.conversation import Conversation
+from esi.cqa.write.describe import write_all, writer_of
+from esi.cqa.write.description import Question
 from esi.settings.cqa import Describe
 
 SERVER = """

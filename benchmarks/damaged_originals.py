@@ -15,8 +15,8 @@ from scipy.io import savemat
 
 from benchmarks.simulated import FOLDS
 from esi.ecg.leads import LEADS
-from esi.ecg.simulate.cohort import simulate_cohort
-from esi.ecg.wfdb_files import read_signals, signal_files
+from esi.ecg.wfdb.files import read_signals, signal_files
+from esi.simulate.releases.cohort import simulate_cohort
 
 RELEASE = {"watch": ".", "windows": "first", "folds": FOLDS}
 SCP = "{'NORM': 100.0}"

@@ -24,16 +24,16 @@ from typing import Any
 from benchmarks.faulty_server import GERMAN, LBBB, Notes, faulty_server, key_of, recording_proxy
 from benchmarks.report import report
 from esi import params
-from esi.cqa.answer_cache import AnswerCache
-from esi.cqa.answers import fault
-from esi.cqa.books import read_books
-from esi.cqa.chat_answer import counted, readable, used_tokens
-from esi.cqa.chunks import chunk_table
-from esi.cqa.describe import write_all, writer_of
-from esi.cqa.description import Question
-from esi.cqa.extractive import ExtractiveWriter
-from esi.cqa.openai_writer import OpenAIWriter
-from esi.cqa.retrieval import Passage
+from esi.cqa.books.chunks import chunk_table
+from esi.cqa.books.read import read_books
+from esi.cqa.check.answers import fault
+from esi.cqa.retrieve.retrieval import Passage
+from esi.cqa.write.answer_cache import AnswerCache
+from esi.cqa.write.chat_answer import counted, readable, used_tokens
+from esi.cqa.write.describe import write_all, writer_of
+from esi.cqa.write.description import Question
+from esi.cqa.write.extractive import ExtractiveWriter
+from esi.cqa.write.openai_writer import OpenAIWriter
 from esi.files import write_json
 from esi.settings.cqa import Describe
 
@@ -75,7 +75,7 @@ def settings_for(base_url: str, concurrency: int) -> Describe:
 
 def write(base_url: str, concurrency: int, count: int, seed: int, out: Path) -> None:
     """The process that is killed: descriptions of all statements, and what it spent, as JSON."""
-    from esi.cqa import pace
+    from esi.cqa.endpoint import pace
 
     pace.LONGEST_PAUSE_S = 1.0
     writer = writer_of(settings_for(base_url, concurrency))

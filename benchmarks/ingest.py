@@ -24,11 +24,11 @@ from benchmarks.simulated import FOLDS, mimic_release
 from esi import params
 from esi.ecg.ingest import ingest
 from esi.ecg.releases import list_entries
-from esi.ecg.simulate.cohort import simulate_cohort
 from esi.ecg.standard import StandardEcg, windows
 from esi.ecg.tables import COMPRESSION, ROW_GROUP_RECORDS, SCHEMA, table_paths
-from esi.ecg.wfdb_files import read_signals
+from esi.ecg.wfdb.files import read_signals
 from esi.settings.data import Ingest, PtbxlRelease, Quality
+from esi.simulate.releases.cohort import simulate_cohort
 
 
 def plain_loop(settings: Ingest, limits: Quality, out: Path) -> None:

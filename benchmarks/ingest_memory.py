@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.report import report
-from esi.ecg.simulate.cohort import simulate_cohort
+from esi.simulate.releases.cohort import simulate_cohort
 
 INGEST = """
 import sys

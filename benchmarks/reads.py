@@ -22,11 +22,11 @@ from benchmarks.report import report
 from benchmarks.simulated import mimic_release
 from esi import params
 from esi.ecg.ingest import ingest
-from esi.ecg.simulate.cohort import simulate_cohort
 from esi.ecg.tables import signals_of, table_paths
 from esi.pairs.dataset import gather_microvolts, gather_signals
 from esi.pairs.store import SignalStore, open_store
 from esi.settings.data import Signal
+from esi.simulate.releases.cohort import simulate_cohort
 
 BATCH = 48  # the paper's, a GPU
 

@@ -21,11 +21,11 @@ from pathlib import Path
 
 from benchmarks.report import report
 from esi import params
-from esi.cqa.books import read_books
-from esi.cqa.chunks import chunk_table, entry_of
-from esi.cqa.embedding import encoder_name, encoder_of
-from esi.cqa.index import index_table
-from esi.cqa.retrieval import Method, Passage, retrieve
+from esi.cqa.books.chunks import chunk_table, entry_of
+from esi.cqa.books.read import read_books
+from esi.cqa.retrieve.embedding import encoder_name, encoder_of
+from esi.cqa.retrieve.index import index_table
+from esi.cqa.retrieve.retrieval import Method, Passage, retrieve
 from esi.ecg.reference import scp_statements, snomed_descriptions
 from esi.ecg.statements.kinds import kind_of
 from esi.ecg.statements.wording import normalise

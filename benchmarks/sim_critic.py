@@ -25,8 +25,8 @@ from benchmarks.real_sets import PTBXL, SIGNAL, real_ptbxl, task_of
 from benchmarks.report import report
 from benchmarks.simulated_records import draw
 from esi import params
+from esi.command import run
 from esi.ecg.leads import LEADS
-from esi.errors import run
 from esi.evaluate.controls.hand_features import BANDS_HZ, BEFORE, HZ, SAMPLED, record_features
 from esi.evaluate.logistic import Question, fit_and_score
 from esi.evaluate.metrics import auroc

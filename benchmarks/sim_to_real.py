@@ -29,7 +29,8 @@ from benchmarks.report import RESULTS, report
 from benchmarks.simulated_records import draw
 from benchmarks.supervised import batches, pooled, train
 from esi import params
-from esi.errors import EsiError, run
+from esi.command import run
+from esi.errors import EsiError
 from esi.evaluate.ecg_set import EcgSet, candidates
 from esi.evaluate.fine_tune.classifier import predict
 from esi.evaluate.logistic import Question, fit_and_score

@@ -18,11 +18,11 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.report import report
 from esi.ecg.leads import LEADS, SAMPLES
-from esi.ecg.simulate.batches import BATCH
-from esi.ecg.simulate.draw import draw_records
-from esi.ecg.simulate.findings import draw_conditions
-from esi.ecg.simulate.priors import SetName
-from esi.ecg.simulate.subjects import draw_subjects
+from esi.simulate.conditions.priors import SetName
+from esi.simulate.heart.subjects import draw_subjects
+from esi.simulate.record.draw import draw_records
+from esi.simulate.record.findings import draw_conditions
+from esi.simulate.releases.batches import BATCH
 
 PROFILED = 8  # batches
 

@@ -23,11 +23,11 @@ from tqdm import tqdm
 
 from esi.ecg.leads import LEADS, RATE
 from esi.ecg.reference import scp_statements
-from esi.ecg.simulate.conditions import CONDITIONS, INDEX, RHYTHMS
-from esi.ecg.simulate.draw import GroundTruth, draw_records
-from esi.ecg.simulate.subjects import draw_subjects
 from esi.files import replacing
 from esi.report.ecg_drawing import RHYTHM, ROWS
+from esi.simulate.conditions.catalogue import CONDITIONS, INDEX, RHYTHMS
+from esi.simulate.heart.subjects import draw_subjects
+from esi.simulate.record.draw import GroundTruth, draw_records
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "simulator"
 SUBJECTS = 10

@@ -12,15 +12,15 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from esi.ecg.simulate import labels
-from esi.ecg.simulate.batches import draw_batches, draw_owners
-from esi.ecg.simulate.conditions import NORMAL_SNOMED
-from esi.ecg.simulate.priors import SetName
-from esi.ecg.simulate.subjects import draw_subjects
-from esi.ecg.simulate.waveform_files import quantise
 from esi.evaluate.tasks import Task
 from esi.pairs.store import process
 from esi.settings.data import Signal
+from esi.simulate.conditions.catalogue import NORMAL_SNOMED
+from esi.simulate.conditions.priors import SetName
+from esi.simulate.heart.subjects import draw_subjects
+from esi.simulate.releases import labels
+from esi.simulate.releases.batches import draw_batches, draw_owners
+from esi.simulate.releases.waveform_files import quantise
 
 SECONDS = 10.0
 KINDS: tuple[SetName, ...] = ("ptbxl", "icbeb")
@@ -56,7 +56,7 @@ def draw(kind: SetName, records: int, seed: int, signal: Signal) -> SimulatedRec
     subjects = draw_subjects(rng, int(owners_N[-1]) + 1, kind)
     signals_NCT = np.zeros((records, 12, round(SECONDS * signal.rate)), np.int16)
     codes: list[list[str]] = [[] for _ in range(records)]
-    # A product of matrices rounds by how many threads share it (esi/ecg/simulate/cohort.py).
+    # A product of matrices rounds by how many threads share it (esi/simulate/releases/cohort.py).
     with threadpool_limits(1, "blas"), tqdm(total=records, desc=f"simulate {kind}", unit="record") as bar:
         for batch in draw_batches(rng, subjects, owners_N, kind, np.full(records, SECONDS)):
             digital = quantise(batch.drawn.signal_mV, MICROVOLTS)

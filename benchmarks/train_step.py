@@ -30,12 +30,12 @@ from esi.model import flops
 from esi.model.encoders import NAMES
 from esi.model.esi import ESI, Config
 from esi.model.text_tower import TextTower
-from esi.packaged import PACKAGED, bert_source
 from esi.pretrain import sampler
 from esi.pretrain.batches import Batches, ahead
 from esi.pretrain.known_texts import KnownTexts
 from esi.pretrain.objective import Batch, Objective, on_device
 from esi.pretrain.optimiser import adamw
+from esi.text.packaged import PACKAGED, bert_source
 
 BASE_BERT = "base"  # a BERT of the size of BioLinkBERT-base with random weights: as fast as the trained one
 # Dense bfloat16 operations a second, from the makers' data sheets, by what the device's name holds; the first that fits.

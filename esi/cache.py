@@ -17,7 +17,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from esi.errors import EsiError, run
+from esi.command import run
+from esi.errors import EsiError
 from esi.files import cache_folder
 
 # Money was paid for these: answers of language models, vectors of embedding endpoints, batches that are under way.
@@ -42,7 +43,7 @@ def entries(root: Path) -> Iterator[Entry]:
         for path in sorted(folder.iterdir()):
             if path.name.endswith(".lock"):
                 continue
-            if folder.name == "embeddings" and path.is_dir() and len(path.name) == 2:  # esi.cqa.vector_cache
+            if folder.name == "embeddings" and path.is_dir() and len(path.name) == 2:  # esi.cqa.retrieve.vector_cache
                 yield from (_entry("vectors", file) for file in sorted(path.iterdir()) if not file.name.endswith(".lock"))
             elif folder.name in PAID and path.is_dir():
                 yield from (_entry(folder.name, file) for file in sorted(path.iterdir()) if not file.name.endswith(".lock"))

@@ -7,8 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from esi import params
-from esi.bertscore import bert_scores, token_encoder
-from esi.errors import run
+from esi.command import run
 from esi.evaluate.captions.captioned_set import CaptionedSet
 from esi.evaluate.captions.captioners import run_captioners
 from esi.evaluate.captions.controls import NearestText, commonest_findings
@@ -19,6 +18,7 @@ from esi.evaluate.predictions import FOLDER
 from esi.evaluate.record_texts import record_texts
 from esi.files import replacing_folder
 from esi.model.export import read_config
+from esi.text.bertscore import bert_scores, token_encoder
 
 ECG, MODEL, PAIRS = Path("data/ecg"), Path("data/model"), Path("data/pairs/pairs.parquet")
 OUTS = (FOLDER / "captions", Path("metrics/captions"), Path("metrics/details/captions"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from esi import params
-from esi.cqa.books import read_books
-from esi.cqa.chunk_report import chunk_figures, draw_sizes
-from esi.cqa.chunks import chunk_table
-from esi.errors import run
+from esi.command import run
+from esi.cqa.books.chunk_report import chunk_figures, draw_sizes
+from esi.cqa.books.chunks import chunk_table
+from esi.cqa.books.read import read_books
 from esi.files import write_json, write_table
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from esi import params
+from esi.command import run
 from esi.datasheet.write import write_datasheet
-from esi.errors import run
 from esi.files import replacing_folder, write_json
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from esi import params
-from esi.cqa.answer_cache import AnswerCache
-from esi.cqa.describe import ask_for, figures, findings, write_all, writer_of
-from esi.cqa.description import description_table
-from esi.cqa.outcome import outcome
-from esi.cqa.provenance import provenance_table
-from esi.cqa.retrieval_report import draw_scores, write_scores
-from esi.errors import EsiError, run
+from esi.command import run
+from esi.cqa.write.answer_cache import AnswerCache
+from esi.cqa.write.describe import ask_for, figures, findings, write_all, writer_of
+from esi.cqa.write.description import description_table
+from esi.cqa.write.outcome import outcome
+from esi.cqa.write.provenance import provenance_table
+from esi.cqa.write.retrieval_report import draw_scores, write_scores
+from esi.errors import EsiError
 from esi.files import cache_folder, write_json, write_table
 
 
@@ -27,7 +28,9 @@ def main(option: str | None = None) -> None:
     index = Path("data/knowledge/index.parquet")
     questions = ask_for(statements, index, settings.describe, settings.embed, settings.retrieve)
     if option:
-        from esi.cqa.estimate import estimate_text  # it loads the openai library, which an extractive run does not need
+        from esi.cqa.write.estimate import (
+            estimate_text,  # it loads the openai library, which an extractive run does not need
+        )
 
         print(estimate_text(questions, settings.describe, AnswerCache(cache_folder("answers"))))
         return

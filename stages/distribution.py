@@ -9,7 +9,7 @@ from statistics import fmean
 import polars as pl
 
 from esi import params
-from esi.errors import run
+from esi.command import run
 from esi.evaluate.distribution import PretrainingSample, discrepancy, draw_test
 from esi.evaluate.ecg_set import EcgSet, candidates
 from esi.files import replacing_folder, write_json, write_text

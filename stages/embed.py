@@ -5,9 +5,9 @@ from __future__ import annotations
 import pyarrow.parquet as pq
 
 from esi import params
-from esi.cqa.embedding import encoder_name, encoder_of
-from esi.cqa.index import index_table, vectors_of
-from esi.errors import run
+from esi.command import run
+from esi.cqa.retrieve.embedding import encoder_name, encoder_of
+from esi.cqa.retrieve.index import index_table, vectors_of
 from esi.files import write_json, write_table
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from esi import params
-from esi.errors import run
+from esi.command import run
 from esi.evaluate.ecg_set import EcgSet, candidates
 from esi.evaluate.fine_tune.launch import launch
 from esi.evaluate.fine_tune.runs import fine_tune, runs_of

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from esi import params
-from esi.errors import run
+from esi.command import run
 from esi.evaluate.controls.attempt import Failures, attempt
 from esi.evaluate.ecg_set import EcgSet, candidates
 from esi.evaluate.identify.methods import Outcome, by_encoder, by_template, headline, table, trials

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from esi import params
+from esi.command import run
 from esi.ecg.ingest import ingest
 from esi.ecg.quarantine import summary
-from esi.errors import run
 from esi.files import replacing_folder, write_json
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from esi import params
-from esi.errors import run
+from esi.command import run
 from esi.evaluate.controls.attempt import Failures
 from esi.evaluate.ecg_set import EcgSet
 from esi.evaluate.linear_probe import frozen_features, probe

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from esi import params
+from esi.command import run
 from esi.ecg.releases import check_release
-from esi.errors import run
 from esi.files import write_json
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from esi import params
-from esi.errors import run
+from esi.command import run
 from esi.files import write_json, write_table
 from esi.pairs.build import build_pairs, read_records
 from esi.pairs.tokens import token_counter

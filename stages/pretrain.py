@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from esi import files, params
-from esi.errors import run
+from esi.command import run
 from esi.model.manifest import manifest_of_pairs
 from esi.pairs.dataset import load_pairs
 from esi.pretrain.loop import pretrain

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from esi import params
-from esi.errors import run
+from esi.command import run
 from esi.files import write_text
 from esi.report.page import render
 

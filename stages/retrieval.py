@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from esi import params
-from esi.errors import run
+from esi.command import run
 from esi.evaluate.ecg_set import EcgSet, candidates
 from esi.evaluate.record_texts import record_texts
 from esi.evaluate.retrieval import Texts, embed_texts, retrieval

@@ -7,11 +7,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from esi import params
-from esi.bertscore import token_encoder
+from esi.command import run
 from esi.cqa.scores import read_references, score, score_figures, write_by_statement
 from esi.ecg.statements.wording import normalise
-from esi.errors import run
 from esi.files import write_json
+from esi.text.bertscore import token_encoder
 
 
 def main() -> None:

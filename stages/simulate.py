@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 
 from esi import params
-from esi.ecg.simulate.cohort import simulate_cohort
-from esi.errors import run
+from esi.command import run
 from esi.files import write_json, write_text
+from esi.simulate.releases.cohort import simulate_cohort
 
 
 def main() -> None:

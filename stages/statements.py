@@ -9,10 +9,10 @@ import polars as pl
 import pyarrow as pa
 
 from esi import params
+from esi.command import run
 from esi.ecg.statements.folding import figures, fold, write_folding, write_unmapped
 from esi.ecg.statements.share import refuse_foreign, unmapped_share
 from esi.ecg.tables import table_paths
-from esi.errors import run
 from esi.files import write_json, write_table
 
 SCHEMA = pa.schema(

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from esi import params
-from esi.errors import run
+from esi.command import run
 from esi.evaluate.ecg_set import EcgSet, candidates
 from esi.evaluate.predictions import FOLDER, Prediction, write_predictions
 from esi.evaluate.tasks import tasks_to_run

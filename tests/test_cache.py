@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from esi import cache, files, sealed
-from esi.cqa.answer_cache import AnswerCache
-from esi.cqa.vector_cache import VectorCache
+from esi.cqa.retrieve.vector_cache import VectorCache
+from esi.cqa.write.answer_cache import AnswerCache
 from esi.evaluate.fine_tune.checkpoint import Checkpoint as FineTuneCheckpoint
 from esi.pretrain.checkpoint import Checkpoint
 from tests.conftest import ROOT

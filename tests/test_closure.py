@@ -17,11 +17,11 @@ import pytest
 import torch
 
 from esi import closure, files
-from esi.cqa import vector_search
-from esi.cqa.answer_cache import AnswerCache
-from esi.cqa.conversation import Conversation
-from esi.cqa.description import Question
-from esi.cqa.extractive import ExtractiveWriter
+from esi.cqa.retrieve import vector_search
+from esi.cqa.write.answer_cache import AnswerCache
+from esi.cqa.write.conversation import Conversation
+from esi.cqa.write.description import Question
+from esi.cqa.write.extractive import ExtractiveWriter
 from esi.ecg.shards import Shard
 from esi.evaluate.controls.features import control_features
 from esi.evaluate.ecg_set import Candidate, EcgSet
@@ -245,14 +245,14 @@ EDITS: list[tuple[str, set[str], set[str]]] = [
     ("esi/evaluate/encode.py", {"embeddings"}, {"signals", "pretrain", "texts", "controls"}),
     ("esi/model/convnext1d.py", LEARNT, {"signals", "texts", "controls", "shards"}),
     ("esi/model/packing.py", {*LEARNT, "texts"}, {"signals", "controls", "shards"}),
-    ("esi/packaged.py", {"texts"}, {"signals", "controls", "shards"}),
+    ("esi/text/packaged.py", {"texts"}, {"signals", "controls", "shards"}),
     ("esi/pairs/store.py", STORED, {"shards", "texts", "columns"}),
     ("esi/ecg/leads.py", {*STORED, "shards"}, {"texts", "columns"}),
     ("esi/pairs/columns.py", {"columns", "pretrain"}, {"signals", "controls", "texts"}),
     ("esi/pairs/dataset.py", LEARNT, {"signals", "controls", "texts"}),
     ("esi/settings/section.py", {*STORED, "shards", "extractive"}, {"texts", "columns"}),
     ("esi/ecg/quality.py", {"shards"}, {*STORED, "texts"}),
-    ("esi/ecg/wfdb_files.py", {"shards"}, {*STORED, "texts"}),
+    ("esi/ecg/wfdb/files.py", {"shards"}, {*STORED, "texts"}),
     ("esi/ecg/readers/ptbxl.py", set(), {*STORED, "shards", "texts"}),
     ("esi/pretrain/gather.py", {"pretrain", "texts"}, {"signals", "embeddings", "fine_tune"}),
     ("esi/pretrain/objective.py", {"pretrain"}, {"signals", "embeddings", "texts", "fine_tune"}),
@@ -265,9 +265,9 @@ EDITS: list[tuple[str, set[str], set[str]]] = [
     ("esi/evaluate/controls/hand_features.py", {"controls"}, {"signals", "embeddings", "pretrain"}),
     ("esi/evaluate/controls/rocket.py", set(), {"controls", "signals", "embeddings"}),
     ("esi/cqa/sentences.py", {"extractive"}, {"chroma", *STORED}),
-    ("esi/cqa/books.py", {"extractive"}, {"chroma", *STORED}),
-    ("esi/cqa/index.py", {"extractive", "chroma"}, STORED),
-    ("esi/cqa/vector_search.py", {"extractive", "chroma"}, STORED),
+    ("esi/cqa/books/read.py", {"extractive"}, {"chroma", *STORED}),
+    ("esi/cqa/retrieve/index.py", {"extractive", "chroma"}, STORED),
+    ("esi/cqa/retrieve/vector_search.py", {"extractive", "chroma"}, STORED),
     ("esi/report/page.py", set(), {*STORED, "texts", "columns", "shards", "extractive", "chroma"}),
     ("esi/params.py", set(), {*STORED, "texts", "columns", "shards", "extractive", "chroma"}),
 ]

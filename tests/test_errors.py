@@ -25,7 +25,9 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from esi.errors import EsiError, run, sentence_of
+from esi.command import run
+from esi.errors import EsiError
+from esi.faults import sentence_of
 from tests.conftest import ROOT
 
 GOES_ON = "it goes on from what is finished"
@@ -203,7 +205,7 @@ WRITING = """
 import os, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from esi.errors import run
+from esi.command import run
 from esi.files import replacing
 
 def write(path):

@@ -19,10 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from esi import files, sealed
-from esi.cqa import vector_search
-from esi.cqa.answer_archive import export_answers, import_answers
-from esi.cqa.answer_cache import DAMAGED, AnswerCache
-from esi.cqa.vector_cache import VectorCache
+from esi.cqa.retrieve import vector_search
+from esi.cqa.retrieve.vector_cache import VectorCache
+from esi.cqa.write.answer_archive import export_answers, import_answers
+from esi.cqa.write.answer_cache import DAMAGED, AnswerCache
 from esi.ecg.shards import SCHEMA as SHARD_SCHEMA
 from esi.ecg.shards import ShardFiles
 from esi.ecg.tables import QUARANTINE_SCHEMA

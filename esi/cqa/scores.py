@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from esi.bertscore import Array, TokenEncoder, bert_scores
 from esi.errors import EsiError
 from esi.files import write_text
+from esi.text.bertscore import Array, TokenEncoder, bert_scores
 
 COLUMNS = ["statement", "description"]
 MEASURES = ["precision", "recall", "f1"]

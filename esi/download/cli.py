@@ -16,12 +16,13 @@ from threading import Event
 import httpx
 from tqdm import tqdm
 
+from esi.command import ENDING, listen, run
 from esi.download import listing
 from esi.download.catalogue import PHYSIONET, RELEASES, S3_MIRROR, Release, describe, find, readable
 from esi.download.fetch import Patience, Server
 from esi.download.transfer import Outcome, Traffic, Work, find_work, refuse_links, transfer
 from esi.download.verified import Verified
-from esi.errors import ENDING, EsiError, listen, run
+from esi.errors import EsiError
 from esi.files import file_hash
 
 MOST_CONNECTIONS = 16

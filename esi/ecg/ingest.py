@@ -23,13 +23,14 @@ import polars as pl
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from esi.command import ENDING
 from esi.ecg.entries import ReleaseError
 from esi.ecg.folds import assign_folds
 from esi.ecg.identity import people
 from esi.ecg.releases import list_entries
 from esi.ecg.shards import Shard, ShardFiles, write_shard
 from esi.ecg.tables import QUARANTINE_SCHEMA, table_paths
-from esi.errors import ENDING, EsiError
+from esi.errors import EsiError
 from esi.files import cache_folder, content_hash, locked, write_table
 from esi.settings.data import Ingest, Quality
 

@@ -20,12 +20,13 @@ import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 
 from esi.closure import code_hash
-from esi.ecg import cpsc_mat, wfdb_files
 from esi.ecg.leads import LEADS, SAMPLES
 from esi.ecg.signal_shape import shapes
 from esi.ecg.standard import StandardEcg, windows
 from esi.ecg.tables import COMPRESSION, QUARANTINE_SCHEMA, ROW_GROUP_RECORDS, SCHEMA
-from esi.ecg.wfdb_header import RecordError
+from esi.ecg.wfdb import cpsc_mat
+from esi.ecg.wfdb import files as wfdb_files
+from esi.ecg.wfdb.header import RecordError
 from esi.files import content_hash, replacing, write_table
 from esi.sealed import drop, seal, unsealed
 from esi.settings.data import Quality

@@ -18,8 +18,8 @@ from scipy import signal as dsp
 from esi.ecg.leads import LEADS, RATE, SAMPLES, LeadError, lead_order
 from esi.ecg.limb_leads import with_limb_leads
 from esi.ecg.quality import NoiseFigures, noise_figures
-from esi.ecg.wfdb_header import RecordError
-from esi.ecg.wfdb_signals import SegmentedSignals, StoredSignals
+from esi.ecg.wfdb.header import RecordError
+from esi.ecg.wfdb.signals import SegmentedSignals, StoredSignals
 from esi.settings.data import Quality
 
 FLAT_UV = 5  # a lead whose range stays below this over the record holds no heart

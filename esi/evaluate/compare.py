@@ -19,7 +19,8 @@ from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
 from dvc_data.index import DataIndexDirError
 
-from esi.errors import EsiError, run
+from esi.command import run
+from esi.errors import EsiError
 from esi.evaluate.metrics import interval, p_value, subject_weights
 from esi.evaluate.predictions import FOLDER, Prediction
 from esi.evaluate.results.figures import figures

@@ -19,7 +19,7 @@ from transformers.utils import logging as transformers_logging
 
 from esi.errors import EsiError
 from esi.model.packing import pack
-from esi.packaged import bert_source
+from esi.text.packaged import bert_source
 
 # A fast tokenizer raises "Already borrowed" when two threads use it: validation and the thread that makes the next batch.
 _TOKENIZING = threading.Lock()

@@ -7,8 +7,8 @@ from functools import lru_cache
 from transformers import AutoTokenizer
 
 from esi.errors import EsiError
-from esi.packaged import bert_source
 from esi.pairs.text import CountTokens
+from esi.text.packaged import bert_source
 
 
 def token_counter(text_tower: str) -> CountTokens:

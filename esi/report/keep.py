@@ -10,7 +10,8 @@ import math
 import re
 from pathlib import Path
 
-from esi.errors import EsiError, run
+from esi.command import run
+from esi.errors import EsiError
 from esi.files import write_json
 from esi.report.inputs import CLASSIFICATION, KEYS, Line
 from esi.report.kept import COLUMNS, MODELS, NUMBERS, Experiment, read_experiment

@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 
 from esi import params
+from esi.command import run
 from esi.dvc_lock import committed_lock, repaired, stages_in, without_stages_of_the_past
-from esi.errors import EsiError, run
+from esi.errors import EsiError
 from esi.files import write_text
 
 PIPELINE, LOCK = Path("dvc.yaml"), Path("dvc.lock")

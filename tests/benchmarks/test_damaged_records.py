@@ -11,7 +11,7 @@ from benchmarks import damaged_records
 from benchmarks.damaged_originals import Original, originals
 from benchmarks.damaged_records import examine, outcomes
 from benchmarks.damages import DAMAGES
-from esi.ecg import wfdb_files
+from esi.ecg.wfdb import files as wfdb_files
 
 RECORDS = 110  # all layouts, and each damage twice
 

@@ -11,8 +11,8 @@ import pytest
 from benchmarks import sim_critic
 from benchmarks.simulated_records import draw
 from esi.ecg.leads import LEADS
-from esi.ecg.simulate.cohort import simulate_cohort
 from esi.settings.data import Signal
+from esi.simulate.releases.cohort import simulate_cohort
 from tests.conftest import ROOT
 
 

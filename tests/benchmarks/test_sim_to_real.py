@@ -17,7 +17,6 @@ from benchmarks.simulated_records import draw
 from benchmarks.supervised import train
 from esi import params
 from esi.ecg.reference import cpsc_classes
-from esi.ecg.simulate.cohort import simulate_cohort
 from esi.errors import EsiError
 from esi.evaluate.contamination import ContaminationError
 from esi.evaluate.split import Split
@@ -25,6 +24,7 @@ from esi.evaluate.tasks import read_task
 from esi.model.esi import ESI
 from esi.model.manifest import COLUMNS, manifest
 from esi.settings.data import Signal
+from esi.simulate.releases.cohort import simulate_cohort
 from tests.conftest import ROOT
 from tests.ecg.test_readers_cpsc2018 import write, write_mat
 from tests.model.mini import mini_esi

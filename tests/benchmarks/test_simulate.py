@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import simulate
-from esi.ecg.simulate.batches import BATCH
+from esi.simulate.releases.batches import BATCH
 
 
 def test_figures_follow_from_one_another() -> None:

@@ -13,17 +13,17 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from esi.cqa import language
-from esi.cqa.answers import fault, tidy
-from esi.cqa.chatter import chatter
-from esi.cqa.final_answer import final_answer, reasoning
-from esi.cqa.handbook import entries_of, findings, read_entries
-from esi.cqa.language import foreign
-from esi.cqa.latex import without_latex
-from esi.cqa.markup import markup, plain_text
+from esi.cqa.check import language
+from esi.cqa.check.answers import fault, tidy
+from esi.cqa.check.chatter import chatter
+from esi.cqa.check.final_answer import final_answer, reasoning
+from esi.cqa.check.language import foreign
+from esi.cqa.check.latex import without_latex
+from esi.cqa.check.markup import markup, plain_text
+from esi.cqa.check.topic import other_topic
 from esi.cqa.sentences import split_sentences
-from esi.cqa.topic import other_topic
 from tests.conftest import ROOT
+from tools.handbook import entries_of, findings, read_entries
 
 
 def corpus(name: str) -> list[tuple[str, str]]:

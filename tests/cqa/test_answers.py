@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from esi.cqa.answers import fault, tidy
-from esi.cqa.retrieval import Passage
+from esi.cqa.check.answers import fault, tidy
+from esi.cqa.retrieve.retrieval import Passage
 
 GOOD = "Complete left bundle branch block shows a QRS of 120 ms or more with broad R waves in I, aVL, V5 and V6."
 NAMES = ["Complete left bundle branch block", "LBBB", "left bundle branch block"]

@@ -11,14 +11,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from esi.cqa import batch_api
-from esi.cqa.answer_archive import SCHEMA, export_answers, import_answers
-from esi.cqa.answer_cache import AnswerCache
-from esi.cqa.conversation import Conversation
-from esi.cqa.describe import write_all, writer_of
-from esi.cqa.description import description_table
-from esi.cqa.openai_writer import OpenAIWriter
-from esi.cqa.provenance import provenance_table
+from esi.cqa.write import batch_api
+from esi.cqa.write.answer_archive import SCHEMA, export_answers, import_answers
+from esi.cqa.write.answer_cache import AnswerCache
+from esi.cqa.write.conversation import Conversation
+from esi.cqa.write.describe import write_all, writer_of
+from esi.cqa.write.description import description_table
+from esi.cqa.write.openai_writer import OpenAIWriter
+from esi.cqa.write.provenance import provenance_table
 from esi.errors import EsiError
 from esi.files import file_hash, write_table
 from tests.cqa.fake_openai import completion, fake_openai

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from pypdf import PdfReader, PdfWriter
 
-from esi.cqa.books import Section, read_books
+from esi.cqa.books.read import Section, read_books
 from esi.errors import EsiError
 
 HANDBOOK = Path(__file__).parents[2] / "data" / "textbooks"

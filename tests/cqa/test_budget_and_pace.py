@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esi.cqa.answer_cache import AnswerCache
-from esi.cqa.budget import Ledger, Tokens, cost_usd
-from esi.cqa.describe import write_all, writer_of
-from esi.cqa.estimate import estimate_text
-from esi.cqa.openai_writer import OpenAIWriter
-from esi.cqa.pace import Pace, backoff, retry_after
+from esi.cqa.endpoint.pace import Pace, backoff, retry_after
+from esi.cqa.write.answer_cache import AnswerCache
+from esi.cqa.write.budget import Ledger, Tokens, cost_usd
+from esi.cqa.write.describe import write_all, writer_of
+from esi.cqa.write.estimate import estimate_text
+from esi.cqa.write.openai_writer import OpenAIWriter
 from esi.errors import EsiError
 from esi.settings.cqa import Budget
 from tests.cqa.fake_openai import completion, fake_openai

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from esi.cqa.retrieval import retrieve
+from esi.cqa.retrieve.retrieval import retrieve
 from esi.errors import EsiError
 from tests.cqa.test_retrieval import encode, index_of
 

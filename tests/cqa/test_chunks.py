@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esi.cqa.books import Section
-from esi.cqa.chunk_report import chunk_figures, draw_sizes
-from esi.cqa.chunks import chunk_table, count_tokens, split_text
+from esi.cqa.books.chunk_report import chunk_figures, draw_sizes
+from esi.cqa.books.chunks import chunk_table, count_tokens, split_text
+from esi.cqa.books.read import Section
 from esi.cqa.sentences import content_words, name_fit, split_sentences
 
 TEXT = (

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from esi.cqa.answers import fault
-from esi.cqa.claims import claims
-from esi.cqa.contradiction import contradiction
-from esi.cqa.patient_facts import patient_fact
-from esi.cqa.retrieval import Passage
+from esi.cqa.check.answers import fault
+from esi.cqa.check.claims import claims
+from esi.cqa.check.contradiction import contradiction
+from esi.cqa.check.patient_facts import patient_fact
+from esi.cqa.retrieve.retrieval import Passage
 
 BOOKS = Path(__file__).parents[2] / "data" / "textbooks"
 

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import esi.cqa.describe
+import esi.cqa.write.describe
 import stages.chunk
 import stages.describe
 import stages.embed
-from esi.cqa.description import SCHEMA
 from esi.cqa.sentences import content_words
+from esi.cqa.write.description import SCHEMA
 from esi.errors import EsiError
 from esi.files import file_hash, write_table
 from tests.cqa.fake_openai import completion, fake_openai
@@ -54,7 +54,7 @@ def bag_of_words(texts: Sequence[str]) -> np.ndarray:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(stages.embed, "encoder_of", lambda settings: bag_of_words)
-    monkeypatch.setattr(esi.cqa.describe, "encoder_of", lambda settings: bag_of_words)
+    monkeypatch.setattr(esi.cqa.write.describe, "encoder_of", lambda settings: bag_of_words)
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     (tmp_path / "data" / "textbooks").mkdir(parents=True)
     (tmp_path / "data" / "textbooks" / "book.md").write_text(BOOK)

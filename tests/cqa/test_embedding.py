@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from esi.cqa.embedding import encoder_of
+from esi.cqa.retrieve.embedding import encoder_of
 from esi.errors import EsiError
-from esi.packaged import bert_source
 from esi.settings.cqa import Embed
+from esi.text.packaged import bert_source
 from tests.cqa.fake_openai import fake_openai
 
 ROOT = Path(__file__).parents[2]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from esi.cqa.answer_cache import AnswerCache
-from esi.cqa.description import Question
-from esi.cqa.extractive import ExtractiveWriter, choose_sentences
-from esi.cqa.retrieval import Passage
+from esi.cqa.retrieve.retrieval import Passage
+from esi.cqa.write.answer_cache import AnswerCache
+from esi.cqa.write.description import Question
+from esi.cqa.write.extractive import ExtractiveWriter, choose_sentences
 
 
 def passage(heading: str, text: str, position: int = 0, names: list[str] | None = None) -> Passage:

@@ -21,12 +21,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from esi.cqa import pace
-from esi.cqa.answer_cache import AnswerCache
-from esi.cqa.budget import Tokens
-from esi.cqa.describe import write_all, writer_of
-from esi.cqa.extractive import ExtractiveWriter
-from esi.cqa.openai_writer import OpenAIWriter
+from esi.cqa.endpoint import pace
+from esi.cqa.write.answer_cache import AnswerCache
+from esi.cqa.write.budget import Tokens
+from esi.cqa.write.describe import write_all, writer_of
+from esi.cqa.write.extractive import ExtractiveWriter
+from esi.cqa.write.openai_writer import OpenAIWriter
 from esi.errors import EsiError
 from tests.conftest import ROOT
 from tests.cqa.fake_openai import CUT, completion, fake_openai
@@ -167,7 +167,7 @@ def test_a_statement_never_gets_another_statements_answer(rng: random.Random, th
 
 RUN = """
 import sys
-from esi.cqa.describe import write_all, writer_of
+from esi.cqa.write.describe import write_all, writer_of
 from tests.cqa.test_openai_writer import question, settings
 from tests.cqa.test_faults import MANY
 write_all([question(name) for name in MANY], writer_of(settings(sys.argv[1], concurrency=4)))

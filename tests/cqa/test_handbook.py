@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from esi.cqa import handbook
-from esi.cqa.handbook import Entry, quantity_faults, read_entries
-from esi.cqa.quantities import QUANTITIES, Quantity
 from esi.cqa.sentences import split_sentences
 from esi.errors import EsiError
+from tools import handbook
+from tools.handbook import Entry, quantity_faults, read_entries
+from tools.quantities import QUANTITIES, Quantity
 
 ROOT = Path(__file__).parents[2]
 BOOKS = ROOT / "data/textbooks"

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from esi.cqa import chat_endpoint, pace
-from esi.cqa.describe import write_all, writer_of
+from esi.cqa.endpoint import pace
+from esi.cqa.write import chat_endpoint
+from esi.cqa.write.describe import write_all, writer_of
 from tests.cqa.fake_openai import CUT, completion, fake_openai
 from tests.cqa.test_openai_writer import answer_to, asked_about, question, settings
 

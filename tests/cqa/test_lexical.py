@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esi.cqa.lexical import Bm25
-from esi.cqa.retrieval import fused
+from esi.cqa.retrieve.lexical import Bm25
+from esi.cqa.retrieve.retrieval import fused
 from esi.cqa.sentences import content_terms
 
 

@@ -17,21 +17,22 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from esi.cqa import embedding_endpoint, pace
-from esi.cqa.answer_cache import DAMAGED, AnswerCache
-from esi.cqa.batch_files import answers_of, batch_of, named, next_page, refusal_of
-from esi.cqa.budget import Tokens
-from esi.cqa.chat_answer import answer_of, readable, text_of, used_tokens
-from esi.cqa.chunks import count_tokens
-from esi.cqa.conversation import Conversation
-from esi.cqa.describe import write_all, writer_of
-from esi.cqa.description import description_table
-from esi.cqa.embedding import encoder_of
-from esi.cqa.embedding_endpoint import vectors_of_answer
-from esi.cqa.openai_writer import OpenAIWriter
-from esi.cqa.pace import retry_after
-from esi.cqa.provenance import provenance_table
-from esi.cqa.response import Unusable, json_object, whole
+from esi.cqa.books.chunks import count_tokens
+from esi.cqa.endpoint import pace
+from esi.cqa.endpoint.pace import retry_after
+from esi.cqa.endpoint.response import Unusable, json_object, whole
+from esi.cqa.retrieve import embedding_endpoint
+from esi.cqa.retrieve.embedding import encoder_of
+from esi.cqa.retrieve.embedding_endpoint import vectors_of_answer
+from esi.cqa.write.answer_cache import DAMAGED, AnswerCache
+from esi.cqa.write.batch_files import answers_of, batch_of, named, next_page, refusal_of
+from esi.cqa.write.budget import Tokens
+from esi.cqa.write.chat_answer import answer_of, readable, text_of, used_tokens
+from esi.cqa.write.conversation import Conversation
+from esi.cqa.write.describe import write_all, writer_of
+from esi.cqa.write.description import description_table
+from esi.cqa.write.openai_writer import OpenAIWriter
+from esi.cqa.write.provenance import provenance_table
 from esi.errors import EsiError
 from tests.cqa.fake_openai import completion, fake_openai
 from tests.cqa.test_embedding import answered, by_endpoint

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from esi.cqa.answer_cache import AnswerCache
-from esi.cqa.conversation import RETRY_PROMPT
-from esi.cqa.describe import figures, write_all, writer_of
-from esi.cqa.description import Description, Question
-from esi.cqa.retrieval import Passage
+from esi.cqa.retrieve.retrieval import Passage
+from esi.cqa.write.answer_cache import AnswerCache
+from esi.cqa.write.conversation import RETRY_PROMPT
+from esi.cqa.write.describe import figures, write_all, writer_of
+from esi.cqa.write.description import Description, Question
 from esi.errors import EsiError
 from esi.settings.cqa import Describe
 from tests.cqa.fake_openai import completion, fake_openai

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, DecodedStreamObject, DictionaryObject, FloatObject, NameObject
 
-from esi.cqa.pdf import read_pdf
+from esi.cqa.books.pdf import read_pdf
 from esi.errors import EsiError
 
 Draw = tuple[float, float, float, str]  # x and y in points from below left, size of the letters, text

@@ -8,8 +8,8 @@ import pytest
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import NameObject, NumberObject
 
-from esi.cqa.books import read_books
-from esi.cqa.pdf import read_pdf
+from esi.cqa.books.pdf import read_pdf
+from esi.cqa.books.read import read_books
 from esi.errors import EsiError
 from tests.cqa.test_pdf import damaged_page, raw_pdf
 
@@ -51,7 +51,7 @@ def test_text_that_is_turned_on_the_page_is_read_too(tmp_path: Path, rotation: i
 def test_one_bad_page_is_left_out_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from esi.cqa import pdf
+    from esi.cqa.books.read import pdf
 
     whole = pdf.page_lines
     raw_pdf(tmp_path / "book.pdf", [stream(0, [line]) for line in TEXT])

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from benchmarks.faulty_server import recording_proxy
-from esi.cqa import embedding_endpoint, pace, proxy
-from esi.cqa.describe import write_all, writer_of
-from esi.cqa.embedding import encoder_of
-from esi.cqa.proxy import is_private, proxy_of, route, straight, without_password
+from esi.cqa.endpoint import pace, proxy
+from esi.cqa.endpoint.proxy import is_private, proxy_of, route, straight, without_password
+from esi.cqa.retrieve import embedding_endpoint
+from esi.cqa.retrieve.embedding import encoder_of
+from esi.cqa.write.describe import write_all, writer_of
 from esi.errors import EsiError
 from esi.settings.cqa import Proxied
 from tests.cqa.fake_openai import completion, fake_openai
@@ -40,7 +41,7 @@ def test_a_proxy_sees_nothing_that_is_asked_of_this_machine(
     host: str, scheme: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Chat, the Batch API, embeddings."""
-    monkeypatch.setattr("esi.cqa.batch_api.POLL_S", 0.01)
+    monkeypatch.setattr("esi.cqa.write.batch_api.POLL_S", 0.01)
     chat = BatchServer()
 
     def reply(path: str, body: Any) -> tuple[int, dict[str, str], Any]:

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from esi import params
-from esi.cqa.describe import write_all, writer_of
-from esi.cqa.description import Question
-from esi.cqa.retrieval import Passage
+from esi.cqa.retrieve.retrieval import Passage
+from esi.cqa.write.describe import write_all, writer_of
+from esi.cqa.write.description import Question
 from esi.errors import EsiError
 from esi.settings.cqa import Describe
 from tests.conftest import ROOT

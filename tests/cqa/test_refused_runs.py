@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from esi.cqa.describe import figures, write_all, writer_of
-from esi.cqa.description import Description, Question
-from esi.cqa.outcome import outcome
+from esi.cqa.write.describe import figures, write_all, writer_of
+from esi.cqa.write.description import Description, Question
+from esi.cqa.write.outcome import outcome
 from esi.errors import EsiError
 from tests.cqa.fake_openai import completion, fake_openai
 from tests.cqa.test_batch_and_archive import BatchServer
@@ -146,7 +146,7 @@ def test_the_commonest_reason_is_told_without_what_one_answer_said() -> None:
 
 @pytest.mark.usefixtures("own_cache")
 def test_a_batch_whose_answers_are_all_refused_is_not_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("esi.cqa.batch_api.POLL_S", 0.01)
+    monkeypatch.setattr("esi.cqa.write.batch_api.POLL_S", 0.01)
     monkeypatch.setattr("tests.cqa.test_batch_and_archive.answer_to", lambda body: "No.")
     reply = BatchServer()
     with fake_openai(reply) as server:
@@ -158,7 +158,7 @@ def test_a_batch_whose_answers_are_all_refused_is_not_followed_by_another(monkey
 
 @pytest.mark.usefixtures("own_cache")
 def test_a_batch_whose_field_is_not_taken_is_sent_again_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("esi.cqa.batch_api.POLL_S", 0.01)
+    monkeypatch.setattr("esi.cqa.write.batch_api.POLL_S", 0.01)
     reply = BatchServer()
     take = reply._take
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from esi import params
-from esi.cqa.chat_request import Form, adapted, body_of, form_of
-from esi.cqa.conversation import Conversation
-from esi.cqa.describe import write_all, writer_of
+from esi.cqa.write.chat_request import Form, adapted, body_of, form_of
+from esi.cqa.write.conversation import Conversation
+from esi.cqa.write.describe import write_all, writer_of
 from esi.errors import EsiError
 from esi.files import json_hash
 from esi.settings.cqa import Describe

@@ -11,18 +11,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from esi.cqa.books import Section, read_books
-from esi.cqa.chunks import chunk_table, entry_of
-from esi.cqa.embedding import Vectors, encoder_name, encoder_of
-from esi.cqa.extractive import choose_sentences
-from esi.cqa.handbook import entries_of, findings, read_entries
-from esi.cqa.index import index_table, vectors_of
-from esi.cqa.retrieval import Method, retrieve
+from esi.cqa.books.chunks import chunk_table, entry_of
+from esi.cqa.books.read import Section, read_books
+from esi.cqa.retrieve.embedding import Vectors, encoder_name, encoder_of
+from esi.cqa.retrieve.index import index_table, vectors_of
+from esi.cqa.retrieve.retrieval import Method, retrieve
+from esi.cqa.write.extractive import choose_sentences
 from esi.ecg.statements.wording import normalise
 from esi.errors import EsiError
 from esi.files import file_hash, write_table
 from esi.settings.cqa import Embed
 from tests.cqa.scp_entries import SCP_ENTRIES, WORDINGS
+from tools.handbook import entries_of, findings, read_entries
 
 ROOT = Path(__file__).parents[2]
 QUESTION = "How is {condition} reflected in a 12-lead ECG?"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from esi.ecg.ingest import ingest
 from esi.ecg.leads import LEADS
 from esi.ecg.tables import table_paths
-from esi.ecg.wfdb_files import open_record
+from esi.ecg.wfdb.files import open_record
 from tests.ecg import test_ingest
 from tests.ecg.test_wfdb_formats import FORMATS, digital
 from tests.ecg.wfdb_written import FLAC, Signal, write_record

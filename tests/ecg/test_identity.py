@@ -11,9 +11,9 @@ import pytest
 from esi.ecg import identity
 from esi.ecg.identity import people
 from esi.ecg.releases import list_entries
-from esi.ecg.simulate import truth
-from esi.ecg.simulate.cohort import simulate_cohort
 from esi.settings.data import Ingest
+from esi.simulate.record import truth
+from esi.simulate.releases.cohort import simulate_cohort
 from tests.ecg.test_ingest import settings
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from esi.ecg.leads import LEADS, LIMB_LEADS
 from esi.ecg.limb_leads import with_limb_leads
 from esi.ecg.standard import StandardEcg, windows
-from esi.ecg.wfdb_files import read_signals
-from esi.ecg.wfdb_header import RecordError
+from esi.ecg.wfdb.files import read_signals
+from esi.ecg.wfdb.header import RecordError
 from tests.ecg.test_standard import LIMITS
 
 EIGHT = ("I", "II", *LEADS[6:])

@@ -21,14 +21,13 @@ REPEATS = (constants.MAX_REPEAT, constants.MIN_REPEAT)
 
 
 def patterns() -> Iterator[tuple[str, str]]:
-    """Where each compiled pattern of the package stands, and what it is; the simulator, which reads no data set, aside."""
+    """Where each compiled pattern of the package stands, and what it is."""
     for found in pkgutil.walk_packages(esi.ecg.__path__, "esi.ecg."):
-        if "simulate" not in found.name:
-            for name, value in vars(importlib.import_module(found.name)).items():
-                for one in value if isinstance(value, (list, tuple)) else [value]:
-                    for pattern in one if isinstance(one, tuple) else [one]:
-                        if isinstance(pattern, re.Pattern):
-                            yield f"{found.name}.{name}", pattern.pattern
+        for name, value in vars(importlib.import_module(found.name)).items():
+            for one in value if isinstance(value, (list, tuple)) else [value]:
+                for pattern in one if isinstance(one, tuple) else [one]:
+                    if isinstance(pattern, re.Pattern):
+                        yield f"{found.name}.{name}", pattern.pattern
 
 
 def repeats_within_repeats(pattern: str) -> int:

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from esi.ecg.leads import lead_order
 from esi.ecg.quality import noise_figures
-from esi.ecg.wfdb_files import read_signals
+from esi.ecg.wfdb.files import read_signals
 
 TIME = np.arange(5000) / 500
 

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 from scipy.io import savemat
 
-from esi.ecg import cpsc_mat
 from esi.ecg.entries import SCHEMA, ReleaseError
 from esi.ecg.leads import LEADS
 from esi.ecg.readers import challenge, cpsc2018
-from esi.ecg.wfdb_files import RecordError, parse_header, read_signals
+from esi.ecg.wfdb import cpsc_mat
+from esi.ecg.wfdb.files import RecordError, parse_header, read_signals
 
 HEADER = "Recording,First_label,Second_label,Third_label"
 

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from esi.ecg.entries import SCHEMA, ReleaseError
 from esi.ecg.readers import wfdb_folder
-from esi.ecg.wfdb_files import read_signals
+from esi.ecg.wfdb.files import read_signals
 from esi.settings.data import Ingest, WfdbFolder
 from tests.conftest import ROOT
 

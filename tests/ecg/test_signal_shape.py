@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esi.ecg import wfdb_files
 from esi.ecg.signal_shape import (
     ANCHORS,
     BITS,
@@ -21,6 +20,7 @@ from esi.ecg.signal_shape import (
     shapes,
 )
 from esi.ecg.standard import windows
+from esi.ecg.wfdb import files as wfdb_files
 from esi.settings.data import Quality
 
 ANY = Quality(

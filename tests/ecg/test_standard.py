@@ -7,7 +7,7 @@ import pytest
 
 from esi.ecg.leads import LEADS
 from esi.ecg.standard import StandardEcg, windows
-from esi.ecg.wfdb_files import RecordError, read_signals
+from esi.ecg.wfdb.files import RecordError, read_signals
 from esi.settings.data import Quality
 
 LIMITS = Quality(

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from esi.ecg.leads import LEADS
-from esi.ecg.wfdb_files import RecordError, open_signals, parse_header, read_signals
+from esi.ecg.wfdb.files import RecordError, open_signals, parse_header, read_signals
 
 
 def as_wfdb_reads(header: Path) -> tuple[np.ndarray, list[str], float]:

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from esi.ecg.leads import LEADS
-from esi.ecg.wfdb_files import open_record, read_signals
-from esi.ecg.wfdb_formats import INVALID
-from esi.ecg.wfdb_header import RecordError
+from esi.ecg.wfdb.files import open_record, read_signals
+from esi.ecg.wfdb.formats import INVALID
+from esi.ecg.wfdb.header import RecordError
 from tests.ecg.wfdb_written import BITS, FLAC, Signal, write_record
 
 FORMATS = [*BITS, *FLAC]

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esi.ecg import wfdb_header
 from esi.ecg.readers.challenge import _comments
-from esi.ecg.wfdb_files import path_within, read_signals, signal_files
-from esi.ecg.wfdb_header import MOST_BYTES, RecordError, parse_header
+from esi.ecg.wfdb import header as wfdb_header
+from esi.ecg.wfdb.files import path_within, read_signals, signal_files
+from esi.ecg.wfdb.header import MOST_BYTES, RecordError, parse_header
 
 
 def channel(line: str) -> wfdb_header.Channel:

@@ -9,8 +9,8 @@ import pytest
 import wfdb
 
 from esi.ecg.leads import LEADS
-from esi.ecg.wfdb_files import open_record, read_signals, signal_files
-from esi.ecg.wfdb_header import RecordError
+from esi.ecg.wfdb.files import open_record, read_signals, signal_files
+from esi.ecg.wfdb.header import RecordError
 from tests.ecg.wfdb_written import Signal, write_record
 
 

@@ -14,13 +14,13 @@ import pytest
 
 from esi import params
 from esi.ecg.ingest import ingest
-from esi.ecg.simulate.cohort import simulate_cohort
 from esi.evaluate.contamination import ContaminationError, refuse_contaminated
 from esi.evaluate.ecg_set import EcgSet
 from esi.model.esi import ESI
 from esi.model.manifest import manifest
 from esi.pairs.build import LeakError, build_pairs, read_records
 from esi.settings.data import Folds, Ingest
+from esi.simulate.releases.cohort import simulate_cohort
 from tests.conftest import ROOT
 from tests.ecg.test_ingest import LIMITS, settings
 from tests.evaluate.tiny_sets import SIGNAL

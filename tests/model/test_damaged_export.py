@@ -20,9 +20,9 @@ from esi.errors import EsiError
 from esi.evaluate.encode import encode
 from esi.evaluate.predictions import Prediction, write_predictions
 from esi.evaluate.split import Split
-from esi.local_bert import load_bert
 from esi.model.esi import ESI
 from esi.model.text_tower import TextTower
+from esi.text.bert import load_bert
 from tests.evaluate.test_controls import ecg, regular, store_of
 from tests.model.mini import mini_bert, mini_esi
 

@@ -21,7 +21,7 @@ from esi.ecg.readers.codes import CodeTable, OwnLabels, snomed_table, with_state
 from esi.ecg.readers.folders import files_below, path_below
 from esi.ecg.readers.people import age_of, sex_of
 from esi.ecg.readers.table_text import read_text
-from esi.ecg.wfdb_header import RecordError, comments_of, header_lines
+from esi.ecg.wfdb.header import RecordError, comments_of, header_lines
 from esi.errors import shown
 
 REMEDY = (

@@ -11,7 +11,6 @@ from typing import Any
 import polars as pl
 from tqdm import tqdm
 
-from esi.ecg import cpsc_mat
 from esi.ecg.entries import ReleaseError, RowError, entry_table, require
 from esi.ecg.readers.cells import plain, whole
 from esi.ecg.readers.codes import OwnLabels, snomed_table, with_statements
@@ -20,7 +19,8 @@ from esi.ecg.readers.folders import files_below
 from esi.ecg.readers.people import age_of, sex_of
 from esi.ecg.readers.table_rows import read_rows
 from esi.ecg.reference import cpsc_classes
-from esi.ecg.wfdb_header import RecordError
+from esi.ecg.wfdb import cpsc_mat
+from esi.ecg.wfdb.header import RecordError
 from esi.errors import shown
 
 REMEDY = (

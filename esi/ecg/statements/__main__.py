@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from esi.command import run
 from esi.ecg.statements.folding import figures, fold, write_folding, write_unmapped
 from esi.ecg.statements.kinds import KINDS
-from esi.errors import EsiError, run
+from esi.errors import EsiError
 
 
 def main() -> None:
