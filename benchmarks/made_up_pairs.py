@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from esi.ecg.leads import LEADS
-from esi.pairs.dataset import gather_signals
-from esi.pairs.store import SignalStore
+from esi.ecg.signals import SignalStore, gather_millivolts
 
 
 class MadeUpPairs:
@@ -45,7 +44,8 @@ class MadeUpPairs:
 
     def ecg(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """float32 millivolts [B, C, T] and valid samples [B], out of the memory map."""
-        return gather_signals([(self._store, row) for row in rows.tolist()])
+        ecg_BCT, valid_B = map(torch.from_numpy, gather_millivolts([(self._store, row) for row in rows.tolist()]))
+        return ecg_BCT, valid_B
 
     def texts(self, view: str, rows: Tensor) -> list[str]:
         """The one text of each row, whatever the view."""

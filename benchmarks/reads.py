@@ -22,9 +22,8 @@ from benchmarks.report import report
 from benchmarks.simulated import mimic_release
 from esi import params
 from esi.ecg.ingest import ingest
+from esi.ecg.signals import SignalStore, gather_microvolts, gather_millivolts, open_store
 from esi.ecg.tables import signals_of, table_paths
-from esi.pairs.dataset import gather_microvolts, gather_signals
-from esi.pairs.store import SignalStore, open_store
 from esi.settings.data import Signal
 from esi.simulate.releases.cohort import simulate_cohort
 
@@ -76,7 +75,7 @@ def main() -> None:
             if rate == 500:
                 figures["records_equal_to_the_bit"] = equal_to_the_table(store, folder / "bench")
             figures[f"int16_{rate}hz"] = records_per_second(gather_microvolts, store, arguments.repeats)
-            figures[f"float32_{rate}hz"] = records_per_second(gather_signals, store, arguments.repeats)
+            figures[f"float32_{rate}hz"] = records_per_second(gather_millivolts, store, arguments.repeats)
         rng = np.random.default_rng(0)
         paths = table_paths(folder / "bench")
         file = pq.ParquetFile(paths[0])

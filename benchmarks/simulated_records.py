@@ -12,8 +12,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from esi.ecg.signals import process
 from esi.evaluate.tasks import Task
-from esi.pairs.store import process
 from esi.settings.data import Signal
 from esi.simulate.conditions.catalogue import NORMAL_SNOMED
 from esi.simulate.conditions.priors import SetName

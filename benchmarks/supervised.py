@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from esi.ecg.leads import LEADS
+from esi.ecg.signals import MILLIVOLTS
 from esi.errors import EsiError
 from esi.evaluate.fine_tune.classifier import Classifier, fresh_encoder
 from esi.evaluate.fine_tune.schedule import batch_shares, learning_rate, steps_per_epoch
-from esi.pairs.dataset import MILLIVOLTS
 
 BATCH = 64
 LR = 1e-3

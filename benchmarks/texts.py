@@ -26,12 +26,12 @@ import torch
 
 from benchmarks.report import report
 from esi import params
+from esi.ecg.signals import SignalStore
 from esi.files import write_table
 from esi.model.text_tower import TextTower
 from esi.pairs.build import build_pairs
 from esi.pairs.columns import PairColumns
 from esi.pairs.dataset import PairData
-from esi.pairs.store import SignalStore
 from esi.pretrain.known_texts import KnownTexts
 from esi.settings.data import Signal
 from esi.settings.pairs import Pairs

@@ -25,19 +25,19 @@ from esi.cqa.write.answer_archive import export_answers, import_answers
 from esi.cqa.write.answer_cache import DAMAGED, AnswerCache
 from esi.ecg.shards import SCHEMA as SHARD_SCHEMA
 from esi.ecg.shards import ShardFiles
+from esi.ecg.signals import open_store
 from esi.ecg.tables import QUARANTINE_SCHEMA
 from esi.errors import EsiError
 from esi.evaluate.controls.features import control_features
 from esi.evaluate.encode import encode
 from esi.evaluate.fine_tune.checkpoint import Checkpoint as FineTuneCheckpoint
 from esi.pairs.columns import PairColumns
-from esi.pairs.store import open_store
 from esi.pretrain.checkpoint import Checkpoint
 from esi.pretrain.known_texts import KnownTexts
+from tests.ecg.test_signals import LOW, write_records
 from tests.evaluate.test_controls import ecg, regular, store_of
 from tests.model.mini import mini_esi
 from tests.pairs.test_dataset import ROWS, write_pairs
-from tests.pairs.test_store import LOW, write_records
 from tests.pretrain.made_up_texts import TextPairs
 
 Value = list[np.ndarray]
@@ -256,7 +256,7 @@ def test_a_large_file_is_summed_in_chunks(tmp_path: Path, monkeypatch: pytest.Mo
 def test_rows_that_a_killed_build_finished_are_read_again_before_they_are_believed(
     tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.pairs.test_store import stopped_after_one_part
+    from tests.ecg.test_signals import stopped_after_one_part
 
     write_records(tmp_path / "ptbxl", 9)
     with monkeypatch.context() as patched:

@@ -20,11 +20,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from scipy.spatial.distance import pdist, squareform
 
+from esi.ecg.signals import open_store
 from esi.errors import EsiError
 from esi.evaluate.ecg_set import EcgSet
 from esi.evaluate.encode import Encoded, encode
 from esi.model.esi import ESI
-from esi.pairs.store import open_store
 from esi.settings.data import Signal
 
 DRAWN = ("dataset", "record_id", "subject_id")

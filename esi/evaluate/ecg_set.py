@@ -11,6 +11,7 @@ import polars as pl
 import torch
 
 from esi.ecg.signal_shape import same_recordings
+from esi.ecg.signals import SignalStore, open_store
 from esi.ecg.tables import identified, table_paths
 from esi.errors import EsiError
 from esi.evaluate.contamination import refuse_contaminated
@@ -19,7 +20,6 @@ from esi.evaluate.split import Split
 from esi.evaluate.tasks import Task
 from esi.files import content_hash, file_hash
 from esi.model.esi import ESI
-from esi.pairs.store import SignalStore, open_store
 from esi.settings.data import Signal
 
 SPLITS = ["train", "validation", "test"]

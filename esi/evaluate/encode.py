@@ -13,11 +13,10 @@ import torch
 from tqdm import tqdm
 
 from esi.closure import code_hash
+from esi.ecg.signals import SignalStore, gather_millivolts
 from esi.errors import EsiError
 from esi.files import cache_folder, content_hash
 from esi.model.esi import ESI
-from esi.pairs.dataset import gather_signals
-from esi.pairs.store import SignalStore
 from esi.sealed import read_arrays, write_arrays
 
 
@@ -63,7 +62,8 @@ def encode(
         pooled, z = [], []
         starts = range(0, len(rows), batch_size)
         for start in tqdm(starts, desc="encode", unit="batch", leave=False, disable=len(starts) < 10):
-            ecg_BCT, valid_B = gather_signals([(store, row) for row in rows[start : start + batch_size]])
+            some = [(store, row) for row in rows[start : start + batch_size]]
+            ecg_BCT, valid_B = map(torch.from_numpy, gather_millivolts(some))
             if strip is not None:
                 ecg_BCT = ecg_BCT[..., strip.start : strip.start + strip.length]
                 valid_B = (valid_B - strip.start).clamp(max=strip.length)

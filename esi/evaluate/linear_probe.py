@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from esi.closure import code_hash
+from esi.ecg.signals import SignalStore
 from esi.errors import EsiError
 from esi.evaluate.controls.attempt import Failures, attempt
 from esi.evaluate.controls.features import control_features
@@ -24,7 +25,6 @@ from esi.evaluate.shares import draw_share
 from esi.evaluate.split import Split
 from esi.evaluate.tasks import Task
 from esi.files import cache_folder, content_hash
-from esi.pairs.store import SignalStore
 from esi.sealed import read_arrays, write_arrays
 from esi.settings.evaluation import Evaluate, LinearProbe
 

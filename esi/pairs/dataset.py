@@ -5,7 +5,7 @@ Legend: N pairs, K the largest number of findings of one pair, B batch, C leads,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +13,10 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from esi.ecg.signals import SignalStore, gather_millivolts, open_store
 from esi.files import content_hash, json_hash
 from esi.pairs.columns import PairColumns
-from esi.pairs.store import SignalStore, open_store
 from esi.settings.data import Signal
-
-MILLIVOLTS = 1e-3  # of the stored microvolts
 
 
 class Keys:
@@ -67,7 +65,9 @@ class PairData:
 
     def ecg(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Signals of the rows: float32 millivolts [B, 12, T] and their valid samples [B]."""
-        return gather_signals([(self._stores[self._store_of_N[row]], self._place_of_N[row]) for row in rows.tolist()])
+        places = [(self._stores[self._store_of_N[row]], self._place_of_N[row]) for row in rows.tolist()]
+        ecg_BCT, valid_B = map(torch.from_numpy, gather_millivolts(places))
+        return ecg_BCT, valid_B
 
     def texts(self, view: str, rows: torch.Tensor) -> list[str]:
         """Texts of the rows in one view: "full", "findings", or "descriptions" (findings where a pair has none)."""
@@ -82,21 +82,6 @@ class PairData:
         if rows and rows == list(range(rows[0], rows[0] + len(rows))):
             return column.slice(rows[0], len(rows)).to_pylist()
         return [column[row].as_py() for row in rows]
-
-
-def gather_microvolts(places: Sequence[tuple[SignalStore, int]]) -> np.ndarray:
-    """Records out of their stores: int16 microvolts [B, 12, T], as stored."""
-    first = places[0][0].signals_NCT
-    signals_BCT = np.empty((len(places), *first.shape[1:]), first.dtype)
-    for place, (store, row) in enumerate(places):
-        signals_BCT[place] = store.signals_NCT[row]
-    return signals_BCT
-
-
-def gather_signals(places: Sequence[tuple[SignalStore, int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Records out of their stores: float32 millivolts [B, 12, T] and valid samples [B]."""
-    valid = torch.tensor([int(store.valid_N[row]) for store, row in places])
-    return torch.from_numpy(gather_microvolts(places)) * MILLIVOLTS, valid
 
 
 def load_pairs(pairs_folder: Path, ecg_folder: Path, split: str, signal: Signal) -> PairData:

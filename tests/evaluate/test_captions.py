@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+from esi.ecg.signals import SignalStore
 from esi.errors import EsiError
 from esi.evaluate import distribution
 from esi.evaluate.captions.captioned_set import CaptionedSet
@@ -18,7 +19,6 @@ from esi.evaluate.captions.write import draw_records, spelled, write_captions
 from esi.evaluate.encode import Encoded
 from esi.evaluate.metrics import subject_weights
 from esi.evaluate.record_texts import record_texts
-from esi.pairs.store import SignalStore
 from esi.settings.data import Signal
 from esi.settings.evaluation import Caption
 from tests.model.mini import mini_esi

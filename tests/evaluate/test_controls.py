@@ -8,11 +8,11 @@ import pytest
 from scipy import signal as dsp
 
 from esi.ecg.leads import LEADS
+from esi.ecg.signals import SignalStore
 from esi.errors import EsiError
 from esi.evaluate.controls import features as controls
 from esi.evaluate.controls.features import control_features
 from esi.evaluate.controls.hand_features import record_features
-from esi.pairs.store import SignalStore
 
 TRIANGLE = {
     "R": (0.0, 0.04),

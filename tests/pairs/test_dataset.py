@@ -12,7 +12,7 @@ from esi.files import write_table
 from esi.pairs import columns as columns_module
 from esi.pairs.dataset import PairData, load_pairs
 from esi.settings.data import Signal
-from tests.pairs.test_store import RAW, write_records
+from tests.ecg.test_signals import RAW, write_records
 
 NAMES = ["dataset", "record_id", "split", "text", "findings", "descriptions", "statements"]
 ROWS = [

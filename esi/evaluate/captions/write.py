@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Sequence
 
 import polars as pl
+import torch
 from tqdm import tqdm
 
+from esi.ecg.signals import SignalStore, gather_millivolts
 from esi.model.esi import ESI
-from esi.pairs.dataset import gather_signals
-from esi.pairs.store import SignalStore
 from esi.settings.evaluation import Caption
 
 
@@ -31,7 +31,7 @@ def write_captions(
     captions: list[str] = []
     for start in tqdm(range(0, len(records), batch_size), desc="captions", unit="batch", leave=False):
         some = records[start : start + batch_size]
-        ecg_BCT, valid_B = gather_signals([(store, store.row_of[record]) for record in some])
+        ecg_BCT, valid_B = map(torch.from_numpy, gather_millivolts([(store, store.row_of[record]) for record in some]))
         captions += model.generate(
             ecg_BCT,
             valid_B,

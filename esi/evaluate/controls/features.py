@@ -10,9 +10,9 @@ from types import ModuleType
 import numpy as np
 
 from esi.closure import code_hash
+from esi.ecg.signals import SignalStore
 from esi.errors import EsiError
 from esi.files import cache_folder, content_hash
-from esi.pairs.store import SignalStore
 from esi.sealed import read_arrays, write_arrays
 
 # Each module's `features(store, records by split)` gives an array [N, D] float32 a split, and learns from "train" alone.

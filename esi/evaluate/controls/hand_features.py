@@ -14,11 +14,10 @@ from scipy import signal as dsp
 from tqdm import tqdm
 
 from esi.ecg.leads import LEADS
+from esi.ecg.signals import MILLIVOLTS, SignalStore
 from esi.evaluate.controls.beats import r_peaks
-from esi.pairs.store import SignalStore
 
 HZ = 100
-MILLIVOLTS = 1e-3  # of the stored microvolts
 BEFORE, AFTER = 28, 52  # samples of a beat around the R peak: from before the P wave to the end of the T wave
 ZERO = slice(18, 22)  # 100 to 60 ms before R: the PR segment, the beat's zero line
 P, QRS, ST, T = slice(4, 20), slice(21, 38), slice(36, 43), slice(43, 73)  # windows of a beat; R is at 28

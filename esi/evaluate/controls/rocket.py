@@ -15,13 +15,12 @@ from numba import get_num_threads
 from sktime.transformations.rocket import MiniRocketMultivariate
 from tqdm import tqdm
 
-from esi.pairs.store import SignalStore
+from esi.ecg.signals import MILLIVOLTS, SignalStore
 
 KERNELS = 10_000  # of which the method takes the next smaller multiple of 84: 9,996 features
 SEED = 0
 AT_ONCE = 1000  # records: 48 MB of signals at 100 Hz
 LEARNED_FROM = 5000  # records at most: each threshold comes from one of them, and there are 9,996
-MILLIVOLTS = np.float32(1e-3)  # of the stored microvolts
 
 
 def features(store: SignalStore, records: Mapping[str, list[str]]) -> dict[str, np.ndarray]:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from sklearn.metrics import roc_auc_score
 
 from esi.closure import code_hash
+from esi.ecg.signals import gather_millivolts
 from esi.errors import EsiError
 from esi.evaluate.ecg_set import Candidate, EcgSet, Split
 from esi.evaluate.fine_tune.checkpoint import Checkpoint
@@ -25,7 +26,6 @@ from esi.evaluate.shares import draw_share
 from esi.evaluate.tasks import Task
 from esi.files import content_hash
 from esi.launch import Launch
-from esi.pairs.dataset import gather_signals
 from esi.settings.evaluation import FineTune
 
 
@@ -64,9 +64,12 @@ def runs_of(settings: FineTune) -> Iterator[Run]:
 def examples(ecgs: EcgSet, split: Split) -> Examples:
     """Records of a split with their multi-label targets."""
     places = [(ecgs.store, ecgs.store.row_of[record]) for record in split.records]
-    return Examples(
-        lambda rows: gather_signals([places[row] for row in rows.tolist()]), torch.from_numpy(split.labels_NK).float()
-    )
+
+    def ecg(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        ecg_BCT, valid_B = map(torch.from_numpy, gather_millivolts([places[row] for row in rows.tolist()]))
+        return ecg_BCT, valid_B
+
+    return Examples(ecg, torch.from_numpy(split.labels_NK).float())
 
 
 def macro_auroc(labels_NK: np.ndarray, scores_NK: np.ndarray) -> float:

@@ -9,9 +9,8 @@ import polars as pl
 import torch
 
 from esi.ecg.leads import RATE
+from esi.ecg.signals import SignalStore, gather_millivolts
 from esi.evaluate.encode import Strip
-from esi.pairs.dataset import gather_signals
-from esi.pairs.store import SignalStore
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def _recordings(records: pl.DataFrame) -> pl.DataFrame:
 
 def signals(store: SignalStore, records: list[str], strip: Strip | None) -> tuple[torch.Tensor, torch.Tensor]:
     """A strip of each record, or all of it: float32 millivolts [N, 12, T] and valid samples [N]."""
-    ecg_NCT, valid_N = gather_signals([(store, store.row_of[record]) for record in records])
+    ecg_NCT, valid_N = map(torch.from_numpy, gather_millivolts([(store, store.row_of[record]) for record in records]))
     if strip is None:
         return ecg_NCT, valid_N
     return ecg_NCT[..., strip.start : strip.start + strip.length], (valid_N - strip.start).clamp(max=strip.length)

@@ -9,12 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
+from esi.ecg import signals as signals_module
+from esi.ecg.signals import SignalStore, gather_millivolts, open_store, process
 from esi.ecg.tables import SCHEMA, table_paths
 from esi.errors import EsiError
 from esi.files import write_table
-from esi.pairs import store as store_module
-from esi.pairs.store import open_store, process
 from esi.settings.data import Signal
 
 RAW = Signal(rate=500, highpass_hz=0)
@@ -47,6 +48,15 @@ def test_stored_signals_are_the_tables_signals(tmp_path: Path, own_cache: Path) 
     assert store.valid_N[store.row_of["0"]] == 3000
 
 
+def test_millivolts_are_torchs_to_the_bit() -> None:
+    """Every value that a sample can have: what was trained on tensors made by torch alone stays what it was."""
+    every = np.arange(-32768, 32768, dtype="<i2").reshape(2, 8, 4096)
+    store = SignalStore(every, np.array([4096, 7], np.int32), {}, "key")
+    ecg_BCT, valid_B = gather_millivolts([(store, 1), (store, 0)])
+    assert (ecg_BCT.dtype, valid_B.dtype, valid_B.tolist()) == (np.float32, np.int64, [7, 4096])
+    assert torch.equal(torch.from_numpy(ecg_BCT), torch.from_numpy(every[::-1].copy()) * 1e-3)
+
+
 def test_another_signal_or_setting_is_another_store(tmp_path: Path, own_cache: Path) -> None:
     write_records(tmp_path / "ptbxl", 4)
     first = open_store(tmp_path / "ptbxl", RAW)
@@ -70,7 +80,7 @@ def stopped_after_one_part(folder: Path, monkeypatch: pytest.MonkeyPatch) -> lis
         return process(signals, valid, settings)
 
     with monkeypatch.context() as patched:
-        patched.setattr(store_module, "process", failing)
+        patched.setattr(signals_module, "process", failing)
         patched.setattr(os, "cpu_count", lambda: 1)
         with pytest.raises(KeyboardInterrupt):
             open_store(folder, LOW)
@@ -89,7 +99,7 @@ def test_a_killed_build_goes_on_with_the_missing_part(
         rows.append(len(signals))
         return process(signals, valid, settings)
 
-    monkeypatch.setattr(store_module, "process", counting)
+    monkeypatch.setattr(signals_module, "process", counting)
     store = open_store(tmp_path / "ptbxl", LOW)
     assert rows == [4]
     assert not partial.exists()

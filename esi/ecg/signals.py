@@ -1,7 +1,9 @@
-"""Signals as the model sees them, in memory-mapped files: one ingested data set, filtered and resampled once per machine.
+"""Signals as a model reads them, out of memory-mapped files: one ingested data set, filtered and resampled once per machine.
 
 A random record out of Parquet costs up to 44 ms, out of a memory map 0.04 ms. The store lies under .cache, keyed by the
 content of the signals, by the signal settings and by the code, and is built where it is absent.
+
+Legend: N records, B batch, C leads, T samples.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import math
 import os
 import shutil
 import zlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +32,7 @@ from esi.sealed import clear, sealed_folder
 from esi.settings.data import Signal
 
 HIGHPASS_ORDER = 2
+MILLIVOLTS = 1e-3  # of the stored microvolts
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,21 @@ def open_store(ecg_folder: Path, settings: Signal) -> SignalStore:
         row_of={record: row for row, record in enumerate(records["record_id"])},
         key=key,
     )
+
+
+def gather_microvolts(places: Sequence[tuple[SignalStore, int]]) -> np.ndarray:
+    """Records out of their stores, by row: int16 microvolts [B, 12, T], as stored."""
+    first = places[0][0].signals_NCT
+    signals_BCT = np.empty((len(places), *first.shape[1:]), first.dtype)
+    for place, (store, row) in enumerate(places):
+        signals_BCT[place] = store.signals_NCT[row]
+    return signals_BCT
+
+
+def gather_millivolts(places: Sequence[tuple[SignalStore, int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Records out of their stores, by row: float32 millivolts [B, 12, T] and valid samples int64 [B]."""
+    valid_B = np.array([store.valid_N[row] for store, row in places], np.int64)
+    return gather_microvolts(places) * np.float32(MILLIVOLTS), valid_B
 
 
 def _build(paths: list[Path], records: int, settings: Signal, work: Path) -> None:
