@@ -109,7 +109,7 @@ def zero_shot(
     if DESCRIPTIONS.exists():
         descriptions = dict(pl.read_parquet(DESCRIPTIONS, columns=["statement", "description"]).iter_rows())
     found: dict[str, list[Scores]] = {"esi": [], "random": []}
-    if not read_config(model).contrastive:
+    if "zero_shot" not in read_config(model).abilities:
         raise EsiError(f"{model} cannot be tested zero-shot: {NO_SPACE}; give --only supervised, or --model another")
     for candidate in candidates(model, settings.evaluate.random_seeds, sets.values()):
         if candidate.name == "esi":

@@ -27,8 +27,9 @@ from benchmarks.report import report
 from esi import params
 from esi.ecg.leads import LEADS
 from esi.model import flops
+from esi.model.config import Config
 from esi.model.encoders import NAMES
-from esi.model.esi import ESI, Config
+from esi.model.esi import ESI
 from esi.model.text_tower import TextTower
 from esi.pretrain import sampler
 from esi.pretrain.batches import Batches, ahead

@@ -32,7 +32,7 @@ def main() -> None:
         replacing_folder(OUTS[1]) as metrics,
         replacing_folder(OUTS[2]) as details,
     ):
-        if not read_config(MODEL).captions:
+        if "caption" not in read_config(MODEL).abilities:
             print("No captions: the model has no decoder, for it was trained with train.lambda_cap 0.")
             return
         descriptions = dict(pl.read_parquet("data/descriptions.parquet", columns=["statement", "description"]).iter_rows())

@@ -34,7 +34,7 @@ def main() -> None:
             for space, first, second in spaces:
                 found = discrepancy(first, second, settings.distribution.permutations, settings.evaluate.seed)
                 rows.append({"set": ecgs.dataset, "model": candidate.name, "space": space} | asdict(found))
-    if not read_config(Path("data/model")).contrastive:
+    if "zero_shot" not in read_config(Path("data/model")).abilities:
         print(f"No distances in the space of z: {NO_SPACE}.")
     table = pl.DataFrame(rows).with_columns(pl.col("bandwidth", "mmd2", "p_value").round(6))
     with replacing_folder(METRICS) as metrics, replacing_folder(DETAILS) as details:

@@ -21,7 +21,7 @@ MODEL = Path("data/model")
 def main() -> None:
     settings = params.load()
     evaluate = settings.evaluate
-    if not read_config(MODEL).contrastive:
+    if "zero_shot" not in read_config(MODEL).abilities:
         print(f"No retrieval by the model: {NO_SPACE}.")
         with replacing_folder("metrics/retrieval"), replacing_folder("metrics/details/retrieval"):
             return

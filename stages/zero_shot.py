@@ -20,7 +20,7 @@ MODEL = Path("data/model")
 
 def main() -> None:
     settings = params.load()
-    if not read_config(MODEL).contrastive:
+    if "zero_shot" not in read_config(MODEL).abilities:
         print(f"No zero-shot predictions of the model: {NO_SPACE}.")
         with replacing_folder(FOLDER / "zero_shot"):
             return

@@ -9,6 +9,7 @@ import polars as pl
 
 from esi.errors import EsiError
 from esi.model import export
+from esi.model.config import Config
 from esi.pairs.text import compose, distinct_findings
 from esi.pairs.tokens import token_counter
 
@@ -36,9 +37,12 @@ def record_texts(records: pl.DataFrame, descriptions: Mapping[str, str], model_f
         record_id, subject_id, text, statements; in the order of the records.
 
     Raises:
-        EsiError: no record has a finding.
+        EsiError: no record has a finding, or the model reads no texts.
     """
-    longest = export.read_config(model_folder).max_tokens
+    config = export.read_config(model_folder)
+    if not isinstance(config, Config):
+        raise export.of_another_class(model_folder, config, "one that reads texts")
+    longest = config.max_tokens
     count_tokens = token_counter(str(model_folder / export.TEXT))
     rows = []
     for record, subject, statements in records.select("record_id", "subject_id", "statements").iter_rows():

@@ -6,33 +6,24 @@ H of the text tower, E of the shared space, N predicted caption positions.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, Self
 
-import pyarrow as pa
 import torch
 import torch.nn.functional as F
-from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
-from esi import files
-from esi.errors import EsiError
 from esi.model import export, generation
 from esi.model.caption_decoder import CaptionDecoder
+from esi.model.config import Config, EcgConfig
+from esi.model.ecg_model import EcgModel, InputError
 from esi.model.encoders import build_encoder
-from esi.model.export import Config
-from esi.model.lead_subsets import place_leads
 from esi.model.text_tower import TextTower
 
 
-class InputError(EsiError):
-    """An ECG is not what the model was trained on."""
-
-
-class ESI(nn.Module, PyTorchModelHubMixin):
+class ESI(EcgModel):
     """ECG and text encoders with one space, and a caption decoder over the ECG's tokens.
 
     Every parameter that requires a gradient gets one from the losses that the config names.
@@ -41,12 +32,9 @@ class ESI(nn.Module, PyTorchModelHubMixin):
         config: settings.
         text: the text tower; `ESI.fresh` loads it by the config.
         checkpoint_activations: compute the signal encoder's blocks again in the backward pass; the figures stay the same.
-
-    Attributes:
-        trained_on: keys of the subjects and signals that it was trained on (`esi.model.manifest`); None: not known.
     """
 
-    trained_on: pa.Table | None = None
+    config: Config
     logit_bias: nn.Parameter | None  # what cosines times `logit_scale` are moved by, with SigLIP alone
 
     def __init__(self, config: Config, text: TextTower, checkpoint_activations: bool = False) -> None:
@@ -81,10 +69,6 @@ class ESI(nn.Module, PyTorchModelHubMixin):
             return cls(config, text, checkpoint_activations)
 
     @property
-    def device(self) -> torch.device:
-        return self.log_logit_scale.device
-
-    @property
     def logit_scale(self) -> Tensor:
         """What cosines are multiplied by; [1], with a gradient."""
         return self.log_logit_scale.exp()
@@ -102,37 +86,11 @@ class ESI(nn.Module, PyTorchModelHubMixin):
         leads: Sequence[str] | None = None,
         rate: float | None = None,
     ) -> dict[str, Tensor]:
-        """Encode ECGs.
-
-        Args:
-            ecg_BKT: millivolts, float32, at `config.signal.rate`.
-            valid_B: real samples of each record; all of them when None.
-            leads: names of the K leads, any of `config.leads` in any order; when None they are those, all and in order.
-            rate: of the ECGs in Hz, to be sure.
-
-        Returns:
-            tokens [B, S, D], mask [B, S] (True where real), pooled [B, D] (the features for probes), z [B, E] (unit length:
-            the contrastive space, the only one for zero-shot and retrieval).
-
-        Raises:
-            EsiError: the rate or the leads are not the model's.
+        """As `EcgModel.encode_ecg`, and z [B, E] (unit length: the contrastive space, the only one for zero-shot and
+        retrieval).
         """
-        config = self.config
-        if rate is not None and rate != config.signal.rate:
-            raise InputError(
-                f"the ECGs are at {rate:g} Hz, the model was trained at {config.signal.rate} Hz: "
-                "resample them first, for example with scipy.signal.resample_poly"
-            )
-        if leads is not None:
-            ecg_BKT, _ = place_leads(ecg_BKT, leads, config.leads)
-        elif ecg_BKT.shape[1] != len(config.leads):
-            raise InputError(
-                f"the batch has {ecg_BKT.shape[1]} leads, the model reads {len(config.leads)} ({', '.join(config.leads)}): "
-                "say which they are with leads=[...]"
-            )
-        tokens_BSD, mask_BS, pooled_BD = self.encoder(ecg_BKT.to(self.device), valid_B)
-        z_BE = F.normalize(self.project_ecg(pooled_BD).float(), dim=-1)
-        return {"tokens": tokens_BSD, "mask": mask_BS, "pooled": pooled_BD, "z": z_BE}
+        ecg = super().encode_ecg(ecg_BKT, valid_B, leads=leads, rate=rate)
+        return ecg | {"z": F.normalize(self.project_ecg(ecg["pooled"]).float(), dim=-1)}
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """z [B, E] of texts, unit length; cut at `config.max_tokens`. One forward pass: the caller chooses the batch.
@@ -223,83 +181,16 @@ class ESI(nn.Module, PyTorchModelHubMixin):
                 raise generation.GenerationError(f"there is no method {method!r}: choose greedy, beam or nucleus")
         return self.text.decode(texts.ids_BL)
 
-    def with_random_signal_encoder(self, seed: int) -> ESI:
-        """A copy whose signal encoder and ECG projection are drawn anew: the control beside every evaluated figure."""
-        other = copy.deepcopy(self)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            other.encoder = build_encoder(self.config.model.signal_encoder, len(self.config.leads)).to(self.device)
-            other.project_ecg = nn.Linear(self.encoder.dim, self.config.model.embedding_dim).to(self.device)
-        return other.train(self.training)
-
-    def save_pretrained(
-        self, save_directory: Path | str, *, push_to_hub: bool = False, repo_id: str | None = None, **hub: Any
-    ) -> str | None:
-        """Write weights, config, tokenizer and model card: a folder that loads without network, whole or not at all.
-
-        Args:
-            save_directory: is replaced if it is an export, or empty.
-            push_to_hub: also upload to `repo_id` (by default, the folder's name); hub: see `push_to_hub`.
-
-        Raises:
-            ExportError: the folder holds something else.
-        """
-        folder = Path(save_directory)
-        export.check_target(folder)
-        with files.replacing_folder(folder) as temporary:
-            self._save_pretrained(temporary)
-        return self.push_to_hub(repo_id or folder.name, **hub) if push_to_hub else None
+    def _draw_signal_encoder(self) -> None:
+        super()._draw_signal_encoder()
+        self.project_ecg = nn.Linear(self.encoder.dim, self.config.model.embedding_dim)
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        export.write(save_directory, self.config, self.state_dict(), self.text, self.trained_on)
-
-    def push_to_hub(self, repo_id: str, **hub: Any) -> str:
-        """Upload an export to the Hugging Face Hub, without `trained_on`: a hashed subject id can be found by guessing ids.
-
-        Args:
-            repo_id: such as "user/esi". hub: private, token, branch and the like, as `huggingface_hub` has them.
-
-        Returns:
-            The address of the commit.
-        """
-        published = copy.copy(self)  # shares the weights
-        published.trained_on = None
-        return str(PyTorchModelHubMixin.push_to_hub(published, repo_id, **hub))
+        self.text.save_config(save_directory / export.TEXT)
+        super()._save_pretrained(save_directory)
 
     @classmethod
-    def from_pretrained(  # type: ignore[override]  # the mixin's also takes settings of the model: these stay as exported
-        cls,
-        pretrained_model_name_or_path: Path | str,
-        *,
-        revision: str | None = None,
-        token: str | bool | None = None,
-        cache_dir: Path | str | None = None,
-        force_download: bool = False,
-        local_files_only: bool = False,
-    ) -> ESI:
-        """Read what `save_pretrained` wrote, in evaluation mode, on the CPU.
-
-        Args:
-            pretrained_model_name_or_path: a folder, or the id of a Hub repository, which the others are for: see
-                `huggingface_hub.snapshot_download`.
-
-        Raises:
-            EsiError: a file or a weight is missing, unexpected, wrongly shaped or not finite, or the tokenizer is not
-                usable; nothing is ever left at random.
-        """
-        folder = export.located(
-            pretrained_model_name_or_path,
-            revision=revision,
-            token=token,
-            cache_dir=cache_dir,
-            force_download=force_download,
-            local_files_only=local_files_only,
-        )
-        config = export.read_config(folder)
-        made_of = (folder / export.TEXT, config.model.text_layers_trained, config.max_tokens)
-        with torch.device("meta"):  # sizes first, which are compared before any memory is taken
-            export.check_weights(folder, cls(config, TextTower.from_config(*made_of)).state_dict())
-        model = cls(config, TextTower.from_config(*made_of))
-        model.load_state_dict(export.read_weights(folder))
-        model.trained_on = export.read_manifest(folder)
-        return model.eval()
+    def _of_export(cls, folder: Path, config: EcgConfig) -> Self:
+        if not isinstance(config, Config):
+            raise export.of_another_class(folder, config, "ESI")
+        return cls(config, TextTower.from_config(folder / export.TEXT, config.model.text_layers_trained, config.max_tokens))

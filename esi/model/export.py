@@ -6,31 +6,26 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 from huggingface_hub import snapshot_download
-from pydantic import Field, JsonValue, ValidationError, field_validator
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from esi import files
 from esi.errors import EsiError
-from esi.markdown import escaped
 from esi.model import manifest
-from esi.model.text_tower import TextTower, not_finite
-from esi.settings.data import Signal
-from esi.settings.learning import Model
-from esi.settings.section import Section
+from esi.model.card import card
+from esi.model.config import Config, EcgConfig, EncoderConfig
+from esi.model.text_tower import not_finite
 
 CONFIG, WEIGHTS, TEXT, CARD = "config.json", "model.safetensors", "text", "README.md"
 NO_SPACE = "nothing has trained its shared space of ECGs and texts, for train.lambda_con was 0"
 MANIFEST = "training.parquet"  # optional: a model of one's own loads without
-TRAINING_NOTE = f"""
-`{MANIFEST}` lists whose ECGs it was trained on, as truncated SHA-256 of subject ids and signals, so that no test repeats
-them: it holds no ECG, text or name, but who can guess an id can look it up there, so `push_to_hub` leaves the file out.
-"""
+CONFIGS: dict[str, type[EcgConfig]] = {"esi": Config, "signal_encoder": EncoderConfig}  # by architecture
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -38,40 +33,16 @@ class ExportError(EsiError):
     """A model folder is incomplete or does not fit its own config."""
 
 
-class Config(Section):
-    """All that is needed to build the model again and to feed it rightly; written beside the weights."""
-
-    signal: Signal  # what the ECGs were like that the model was trained on
-    leads: tuple[str, ...] = Field(min_length=1)  # by name, in the order of the signal encoder's input
-    units: Literal["millivolts"] = "millivolts"
-    normalisation: Literal["none"] = "none"  # amplitudes are read as they are: voltage criteria need them
-    model: Model
-    max_tokens: int = Field(gt=1, le=65_536)
-    contrastive: bool  # False: nothing trains the shared space (lambda_con = 0)
-    captions: bool  # False: there is no decoder (lambda_cap = 0)
-    trained_with: dict[str, JsonValue] = Field(default_factory=dict)  # settings and data that the model card lists
-
-    @field_validator("leads")
-    @classmethod
-    def _leads_differ(cls, leads: tuple[str, ...]) -> tuple[str, ...]:
-        if len({name.upper() for name in leads}) < len(leads):
-            raise ValueError(f"leads {list(leads)} name one twice: give each once")
-        return leads
-
-
-def write(
-    folder: Path, config: Config, weights: Mapping[str, Tensor], text: TextTower, trained_on: pa.Table | None = None
-) -> None:
-    """Write weights, config, tokenizer, the text tower's config, a model card and, where the model knows whose ECGs it was
-    trained on, that manifest into a folder that is there.
+def write(folder: Path, config: EcgConfig, weights: Mapping[str, Tensor], trained_on: pa.Table | None = None) -> None:
+    """Write weights, config, a model card and, where the model knows whose ECGs it was trained on, that manifest into a
+    folder that is there.
     """
-    text.save_config(folder / TEXT)
     save_file({name: tensor.detach().to("cpu").contiguous() for name, tensor in weights.items()}, folder / WEIGHTS)
     files.write_json(folder / CONFIG, config.model_dump(mode="json"))
     if trained_on is not None:
         files.write_table(folder / MANIFEST, trained_on)
     numbers = sum(tensor.numel() for tensor in weights.values())
-    files.write_text(folder / CARD, card(config, numbers, trained_on is not None))
+    files.write_text(folder / CARD, card(config, numbers, MANIFEST if trained_on is not None else None))
 
 
 def check_target(folder: Path) -> None:
@@ -112,21 +83,40 @@ def located(name: Path | str, **hub: Any) -> Path:
         ) from error
 
 
-def read_config(folder: Path) -> Config:
-    """The config of an exported model.
+def read_config(folder: Path) -> EcgConfig:
+    """The config of an exported model: a `Config` of ESI, or an `EncoderConfig` of a signal encoder alone.
 
     Raises:
         ExportError: a part of the export is missing, or the config does not fit this program.
     """
-    for name in (CONFIG, WEIGHTS, TEXT):
+    _present(folder, CONFIG, WEIGHTS)
+    try:
+        content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        architecture = content.get("architecture", "esi")  # earlier versions had but one
+        if architecture not in CONFIGS:
+            raise ValueError(f"architecture {architecture!r} is none of {', '.join(CONFIGS)}")
+        config = CONFIGS[architecture].model_validate(content)
+    except (OSError, ValidationError, ValueError, AttributeError, RecursionError) as error:
+        raise ExportError(f"{folder / CONFIG} is not the config of an ESI model: {error}") from None
+    if isinstance(config, Config):
+        _present(folder, TEXT)
+    return config
+
+
+def of_another_class(folder: Path, config: EcgConfig, wanted: str) -> ExportError:
+    """The error of a model that is asked for what it is not."""
+    return ExportError(
+        f"{folder} holds a model of the method {config.method} (architecture {config.architecture}), not {wanted}: load it "
+        "with esi.model.load.load, and look at its abilities"
+    )
+
+
+def _present(folder: Path, *names: str) -> None:
+    for name in names:
         if not (folder / name).exists():
             raise ExportError(
                 f"{folder} has no {name}: it is not an exported ESI model; run the pretrain stage to write one"
             )
-    try:
-        return Config.model_validate(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
-    except (OSError, ValidationError, ValueError, RecursionError) as error:
-        raise ExportError(f"{folder / CONFIG} is not the config of an ESI model: {error}") from None
 
 
 def read_manifest(folder: Path) -> pa.Table | None:
@@ -175,67 +165,3 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     if broken := not_finite(weights):
         raise ExportError(f"{folder / WEIGHTS} is damaged: {broken}: fetch it again, or pretrain the model anew")
     return weights
-
-
-def card(config: Config, weights: int, lists_training: bool = False) -> str:
-    """The model card (Mitchell et al. 2019, arXiv:1810.03993, as far as the model itself can tell), Markdown.
-
-    Args:
-        weights: how many numbers the model has.
-        lists_training: whether the manifest of what it was trained on lies beside the card.
-    """
-    model, signal = config.model, config.signal
-    learnt = "all" if model.text_layers_trained == -1 else model.text_layers_trained
-    highpass = f"zero-phase high-pass, {signal.highpass_hz} Hz" if signal.highpass_hz else "none"
-    losses = [f"contrastive ({model.contrastive_loss})"] * config.contrastive + ["captioning"] * config.captions
-    uses = ['pooled = model.encode_ecg(ecg, rate=RATE, leads=LEADS)["pooled"]  # features for probes']
-    if config.contrastive:
-        uses += ['z = model.encode_ecg(ecg, rate=RATE, leads=LEADS)["z"] @ model.encode_text(["sinus rhythm"]).T  # cosines']
-    if config.captions:
-        uses += ['texts = model.generate(ecg, rate=RATE, leads=LEADS, method="beam")']
-    trained = "\n".join(f"| {escaped(name)} | {escaped(json.dumps(value))} |" for name, value in config.trained_with.items())
-    return f"""---
-library_name: esi
-tags: [ecg, electrocardiogram, model_hub_mixin, pytorch_model_hub_mixin]
----
-
-# ESI: a model of ECGs and texts about them
-
-Pretrained after *ECG Semantic Integrator* (Yu, Guo and Sano, OpenReview giEbq8KhcF). For research; not a medical device.
-
-## What it reads
-
-| | |
-| --- | --- |
-| sampling rate | {signal.rate} Hz: resample other recordings first |
-| units | {escaped(config.units)}, float32, shape [records, leads, samples], any number of samples |
-| leads | {escaped(", ".join(config.leads))}; fewer, in any order, if they are named |
-| filter | {highpass} |
-| normalisation | {escaped(config.normalisation)} |
-| texts | cut after {config.max_tokens} tokens |
-
-## How to use it
-
-```python
-from esi.model.esi import ESI
-
-model = ESI.from_pretrained("this folder or repository")
-RATE, LEADS = {signal.rate}, {list(config.leads)}  # of your ECGs
-{chr(10).join(uses)}
-```
-
-## What it is
-
-| | |
-| --- | --- |
-| signal encoder | {model.signal_encoder} |
-| text tower | {escaped(model.text_tower)}, layers trained: {learnt} |
-| shared space | {f"{model.embedding_dim} dimensions" if config.contrastive else "not trained"} |
-| caption decoder | {f"{model.decoder_layers} layers of {model.decoder_dim}" if config.captions else "none"} |
-| losses | {" and ".join(losses)} |
-| numbers in the weights | {weights:,} |
-
-## What it was trained with
-
-{f"| setting | value |{chr(10)}| --- | --- |{chr(10)}{trained}" if trained else "Not recorded."}
-{TRAINING_NOTE if lists_training else ""}"""

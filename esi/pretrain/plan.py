@@ -8,7 +8,8 @@ from typing import Any
 from esi import files
 from esi.closure import code_hash
 from esi.ecg.leads import LEADS
-from esi.model.esi import ESI, Config
+from esi.model.config import Config
+from esi.model.esi import ESI
 from esi.settings.data import Signal
 from esi.settings.learning import Model, Train
 

@@ -8,8 +8,8 @@ import torch
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from esi.ecg.leads import LEADS
+from esi.model.config import Config
 from esi.model.esi import ESI
-from esi.model.export import Config
 from esi.settings.data import Signal
 from esi.settings.learning import Model
 
