@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 import torch
 
 from benchmarks.real_sets import CPSC, PTBXL, SIGNAL, real_cpsc, real_ptbxl, task_of
@@ -30,6 +29,7 @@ from benchmarks.simulated_records import draw
 from benchmarks.supervised import batches, pooled, train
 from esi import params
 from esi.command import run
+from esi.ecg.statements.descriptions import read_descriptions
 from esi.errors import EsiError
 from esi.evaluate.ecg_set import EcgSet, candidates
 from esi.evaluate.fine_tune.classifier import predict
@@ -107,7 +107,7 @@ def zero_shot(
         raise EsiError(f"{model} holds no exported model: run `dvc repro pretrain`, or give --model the folder of one")
     descriptions: dict[str, str] = {}
     if DESCRIPTIONS.exists():
-        descriptions = dict(pl.read_parquet(DESCRIPTIONS, columns=["statement", "description"]).iter_rows())
+        descriptions = read_descriptions(DESCRIPTIONS)
     found: dict[str, list[Scores]] = {"esi": [], "random": []}
     if "zero_shot" not in read_config(model).abilities:
         raise EsiError(f"{model} cannot be tested zero-shot: {NO_SPACE}; give --only supervised, or --model another")

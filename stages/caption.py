@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import polars as pl
-
 from esi import params
 from esi.command import run
+from esi.ecg.statements.descriptions import read_descriptions
 from esi.evaluate.captions.captioned_set import CaptionedSet
 from esi.evaluate.captions.captioners import run_captioners
 from esi.evaluate.captions.controls import NearestText, commonest_findings
@@ -35,7 +34,7 @@ def main() -> None:
         if "caption" not in read_config(MODEL).abilities:
             print("No captions: the model has no decoder, for it was trained with train.lambda_cap 0.")
             return
-        descriptions = dict(pl.read_parquet("data/descriptions.parquet", columns=["statement", "description"]).iter_rows())
+        descriptions = read_descriptions(Path("data/descriptions.parquet"))
         known = descriptions if settings.pairs.descriptions else {}
         find = StatementFinder.read(Path("data/statements.parquet"), known)
         sets = {name: EcgSet(name, ECG, settings.signal, evaluate.batch_size) for name in wanted.sets}

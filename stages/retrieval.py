@@ -9,6 +9,7 @@ import polars as pl
 
 from esi import params
 from esi.command import run
+from esi.ecg.statements.descriptions import read_descriptions
 from esi.evaluate.ecg_set import EcgSet, candidates
 from esi.evaluate.record_texts import record_texts
 from esi.evaluate.retrieval import Texts, embed_texts, retrieval
@@ -25,7 +26,7 @@ def main() -> None:
         print(f"No retrieval by the model: {NO_SPACE}.")
         with replacing_folder("metrics/retrieval"), replacing_folder("metrics/details/retrieval"):
             return
-    descriptions = dict(pl.read_parquet("data/descriptions.parquet", columns=["statement", "description"]).iter_rows())
+    descriptions = read_descriptions(Path("data/descriptions.parquet"))
     sets = {name: EcgSet(name, Path("data/ecg"), settings.signal, evaluate.batch_size) for name in settings.retrieval.sets}
     known = descriptions if settings.pairs.descriptions else {}
     rows = {name: record_texts(ecgs.of("test"), known, MODEL) for name, ecgs in sets.items()}

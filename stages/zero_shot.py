@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import polars as pl
-
 from esi import params
 from esi.command import run
+from esi.ecg.statements.descriptions import read_descriptions
 from esi.evaluate.ecg_set import EcgSet, candidates
 from esi.evaluate.predictions import FOLDER, Prediction, write_predictions
 from esi.evaluate.tasks import tasks_to_run
@@ -25,7 +24,7 @@ def main() -> None:
         with replacing_folder(FOLDER / "zero_shot"):
             return
     tasks = tasks_to_run(settings.tasks, settings.ingest)
-    descriptions = dict(pl.read_parquet("data/descriptions.parquet", columns=["statement", "description"]).iter_rows())
+    descriptions = read_descriptions(Path("data/descriptions.parquet"))
     batch_size = settings.evaluate.batch_size
     sets = {name: EcgSet(name, Path("data/ecg"), settings.signal, batch_size) for name in {task.dataset for task in tasks}}
     found: dict[str, list[Prediction]] = {task.name: [] for task in tasks}

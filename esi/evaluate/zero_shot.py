@@ -14,6 +14,7 @@ from itertools import chain
 import numpy as np
 import torch
 
+from esi.ecg.statements.descriptions import described
 from esi.ecg.statements.wording import normalise
 from esi.errors import EsiError
 from esi.evaluate.tasks import Task, TaskClass
@@ -49,7 +50,8 @@ def class_prompts(item: TaskClass, kinds: Sequence[str], descriptions: Mapping[s
     if "findings" in kinds:
         prompts += [findings_sentence([name]) for name in names]
     if "descriptions" in kinds:
-        prompts += [descriptions[name] for name in names if descriptions.get(name)]
+        text_of = described(names, descriptions)
+        prompts += [text_of[name] for name in names if name in text_of]
     if "templates" in kinds:
         prompts += [template.format(name) for name in names for template in TEMPLATES]
     if not prompts:
@@ -67,9 +69,9 @@ def prompt_variants(
     only where every class has one.
     """
     yield "", [class_prompts(item, kinds, descriptions) for item in task.classes]
-    described = all(any(descriptions.get(normalise(name)) for name in item.statements) for item in task.classes)
+    all_described = all(described(item.statements, descriptions) for item in task.classes)
     for kind in KINDS:
-        if kind != "descriptions" or described:
+        if kind != "descriptions" or all_described:
             yield kind, [class_prompts(item, [kind], descriptions) for item in task.classes]
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from esi.ecg.statements.descriptions import described
 from esi.ecg.statements.kinds import kind_of
 from esi.ecg.statements.wording import normalise
 
@@ -95,12 +96,12 @@ def compose(
         kept -= 1  # a record with dozens of statements: whole findings go, the last first
     found = findings_sentence(names[:kept])
     head = _join(person, found)
-    described = [sentences(descriptions[name]) for name in names[:kept] if name in descriptions]
+    bodies = [sentences(text) for text in described(names[:kept], descriptions).values()]
     room = max_tokens - count_tokens(head)
     chosen: set[tuple[int, int]] = set()
     left_out = False
-    for depth in range(max((len(parts) for parts in described), default=0)):
-        for finding, parts in enumerate(described):
+    for depth in range(max((len(parts) for parts in bodies), default=0)):
+        for finding, parts in enumerate(bodies):
             if depth >= len(parts):
                 continue
             # Two special tokens are counted with the head already; WordPiece splits at spaces, so lengths add up.
@@ -110,7 +111,7 @@ def compose(
                 room -= length
             else:
                 left_out = True
-    body = " ".join(described[finding][depth] for finding, depth in sorted(chosen))
+    body = " ".join(bodies[finding][depth] for finding, depth in sorted(chosen))
     return PairText(_join(head, body), person, found, body, tuple(names[:kept]), left_out, kept < len(names))
 
 

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from esi.ecg.leads import LEADS, RATE, SAMPLES
-from esi.ecg.statements.wording import normalise
+from esi.ecg.statements.descriptions import described, read_descriptions
 from esi.ecg.tables import signals_of, table_paths
 from esi.errors import EsiError
 from esi.evaluate.predictions import Prediction, read_predictions
@@ -161,11 +161,8 @@ def _nearest(task: Task, inputs: Inputs, zero_shot: tuple[list[str], Prediction]
     if zero_shot is None or not path.exists():
         return []
     classes, prediction = zero_shot
-    descriptions = dict(pl.read_parquet(path, columns=["statement", "description"]).iter_rows())
-    texts = {
-        item.name: next(filter(None, (descriptions.get(normalise(name)) for name in item.statements)), "")
-        for item in task.classes
-    }
+    descriptions = read_descriptions(path)
+    texts = {item.name: next(iter(described(item.statements, descriptions).values()), "") for item in task.classes}
     scores_K = prediction.scores_NK[prediction.split.records.index(record)]
     return [
         Nearest(classes[k], float(scores_K[k]), texts.get(classes[k], ""))

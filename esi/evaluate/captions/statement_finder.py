@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from esi.ecg.statements.descriptions import described
 from esi.ecg.statements.wording import normalise
 
 Words = tuple[str, ...]
@@ -40,8 +41,8 @@ class StatementFinder:
         self._statement_of = {words(statement): statement for statement in reversed(statements)}
         self._longest = max(map(len, self._statement_of), default=0)
         self._described_by: defaultdict[Words, list[str]] = defaultdict(list)
-        for statement in statements:
-            for sentence in sentences(words(descriptions.get(statement, ""))):
+        for statement, text in described(statements, descriptions).items():
+            for sentence in sentences(words(text)):
                 self._described_by[sentence].append(statement)
 
     @classmethod
