@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from esi import params
 from esi.command import run
 from esi.ecg.statements.descriptions import read_descriptions
@@ -13,14 +11,13 @@ from esi.evaluate.captions.controls import NearestText, commonest_findings
 from esi.evaluate.captions.statement_finder import StatementFinder
 from esi.evaluate.captions.write import draw_records
 from esi.evaluate.ecg_set import EcgSet, candidates
-from esi.evaluate.predictions import FOLDER
 from esi.evaluate.record_texts import record_texts
 from esi.files import replacing_folder
 from esi.model.export import read_config
+from esi.paths import DESCRIPTIONS, DETAILS, ECG, METRICS, MODEL, PAIRS, PREDICTIONS, STATEMENTS
 from esi.text.bertscore import bert_scores, token_encoder
 
-ECG, MODEL, PAIRS = Path("data/ecg"), Path("data/model"), Path("data/pairs/pairs.parquet")
-OUTS = (FOLDER / "captions", Path("metrics/captions"), Path("metrics/details/captions"))
+OUTS = (PREDICTIONS / "captions", METRICS / "captions", DETAILS / "captions")
 
 
 def main() -> None:
@@ -34,9 +31,9 @@ def main() -> None:
         if "caption" not in read_config(MODEL).abilities:
             print("No captions: the model has no decoder, for it was trained with train.lambda_cap 0.")
             return
-        descriptions = read_descriptions(Path("data/descriptions.parquet"))
+        descriptions = read_descriptions(DESCRIPTIONS)
         known = descriptions if settings.pairs.descriptions else {}
-        find = StatementFinder.read(Path("data/statements.parquet"), known)
+        find = StatementFinder.read(STATEMENTS, known)
         sets = {name: EcgSet(name, ECG, settings.signal, evaluate.batch_size) for name in wanted.sets}
         texts = {name: record_texts(ecgs.of("test"), known, MODEL) for name, ecgs in sets.items()}
         tests = [CaptionedSet(name, draw_records(of_set, name, wanted.limit)) for name, of_set in texts.items()]

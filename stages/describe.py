@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pyarrow.parquet as pq
 
@@ -17,6 +16,7 @@ from esi.cqa.write.provenance import provenance_table
 from esi.cqa.write.retrieval_report import draw_scores, write_scores
 from esi.errors import EsiError
 from esi.files import cache_folder, write_json, write_table
+from esi.paths import DESCRIPTIONS, INDEX, METRICS, PROVENANCE, STATEMENTS
 
 
 def main(option: str | None = None) -> None:
@@ -24,9 +24,8 @@ def main(option: str | None = None) -> None:
         raise EsiError(f"{option} is no option: --dry-run prints what a run would cost and sends nothing")
     settings = params.load()
     writer = writer_of(settings.describe)
-    statements = findings(pq.read_table("data/statements.parquet"))
-    index = Path("data/knowledge/index.parquet")
-    questions = ask_for(statements, index, settings.describe, settings.embed, settings.retrieve)
+    statements = findings(pq.read_table(STATEMENTS))
+    questions = ask_for(statements, INDEX, settings.describe, settings.embed, settings.retrieve)
     if option:
         from esi.cqa.write.estimate import (
             estimate_text,  # it loads the openai library, which an extractive run does not need
@@ -36,11 +35,11 @@ def main(option: str | None = None) -> None:
         return
     answers = write_all(questions, writer)
     described = [(question, answers[question.statement]) for question in questions]
-    write_table("data/descriptions.parquet", description_table(described))
-    write_table("data/provenance.parquet", provenance_table(described, settings.describe.model))
-    write_json("metrics/describe.json", figures([answer for _, answer in described]))
-    write_scores(Path("metrics/describe/retrieval.csv"), questions)
-    draw_scores(Path("metrics/describe/retrieval.png"), questions)
+    write_table(DESCRIPTIONS, description_table(described))
+    write_table(PROVENANCE, provenance_table(described, settings.describe.model))
+    write_json(METRICS / "describe.json", figures([answer for _, answer in described]))
+    write_scores(METRICS / "describe/retrieval.csv", questions)
+    draw_scores(METRICS / "describe/retrieval.png", questions)
     new = sum(answer.new for answer in answers.values())
     line = f"describe: {new} new, {len(answers) - new} from the cache"
     print(line + outcome(described, settings.describe), file=sys.stderr)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from statistics import fmean
 
 import polars as pl
@@ -14,18 +13,17 @@ from esi.evaluate.distribution import PretrainingSample, discrepancy, draw_test
 from esi.evaluate.ecg_set import EcgSet, candidates
 from esi.files import replacing_folder, write_json, write_text
 from esi.model.export import NO_SPACE, read_config
-
-ECG, METRICS, DETAILS = Path("data/ecg"), Path("metrics/distribution"), Path("metrics/details/distribution")
+from esi.paths import DETAILS, ECG, METRICS, MODEL, PAIRS
 
 
 def main() -> None:
     settings = params.load()
     most, batch_size = settings.distribution.records, settings.evaluate.batch_size
-    pretraining = PretrainingSample(Path("data/pairs/pairs.parquet"), ECG, settings.signal, most, batch_size)
+    pretraining = PretrainingSample(PAIRS, ECG, settings.signal, most, batch_size)
     sets = [EcgSet(name, ECG, settings.signal, batch_size) for name in settings.distribution.sets]
     tests = {ecgs.dataset: draw_test(ecgs, most) for ecgs in sets}
     rows = []
-    for candidate in candidates(Path("data/model"), settings.evaluate.random_seeds, sets):
+    for candidate in candidates(MODEL, settings.evaluate.random_seeds, sets):
         before = pretraining.encode(candidate.model, candidate.key)
         for ecgs in sets:
             test = ecgs.encode(candidate.model, candidate.key, "test", tests[ecgs.dataset])
@@ -34,10 +32,10 @@ def main() -> None:
             for space, first, second in spaces:
                 found = discrepancy(first, second, settings.distribution.permutations, settings.evaluate.seed)
                 rows.append({"set": ecgs.dataset, "model": candidate.name, "space": space} | asdict(found))
-    if "zero_shot" not in read_config(Path("data/model")).abilities:
+    if "zero_shot" not in read_config(MODEL).abilities:
         print(f"No distances in the space of z: {NO_SPACE}.")
     table = pl.DataFrame(rows).with_columns(pl.col("bandwidth", "mmd2", "p_value").round(6))
-    with replacing_folder(METRICS) as metrics, replacing_folder(DETAILS) as details:
+    with replacing_folder(METRICS / "distribution") as metrics, replacing_folder(DETAILS / "distribution") as details:
         for name in tests:
             of_set = table.filter(pl.col("set") == name).drop("set")
             write_text(details / f"{name}.csv", of_set.write_csv())

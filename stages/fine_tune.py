@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from esi import params
 from esi.command import run
 from esi.evaluate.ecg_set import EcgSet, candidates
 from esi.evaluate.fine_tune.launch import launch
 from esi.evaluate.fine_tune.runs import fine_tune, runs_of
-from esi.evaluate.predictions import FOLDER, write_predictions
+from esi.evaluate.predictions import write_predictions
 from esi.evaluate.tasks import tasks_to_run
 from esi.files import replacing_folder
+from esi.paths import ECG, MODEL, PREDICTIONS
 
 
 def main() -> None:
@@ -20,8 +19,8 @@ def main() -> None:
     launched = launch(settings.fine_tune.precision)  # first: it chooses this process's device
     tasks = [task for task in tasks_to_run(settings.tasks, settings.ingest) if task.name in settings.fine_tune.tasks]
     batch_size = settings.evaluate.batch_size
-    sets = {name: EcgSet(name, Path("data/ecg"), settings.signal, batch_size) for name in {task.dataset for task in tasks}}
-    pretrained = next(candidates(Path("data/model"), [], sets.values()))
+    sets = {name: EcgSet(name, ECG, settings.signal, batch_size) for name in {task.dataset for task in tasks}}
+    pretrained = next(candidates(MODEL, [], sets.values()))
     found, checkpoints = {}, []
     for task in tasks:
         results = [
@@ -32,7 +31,7 @@ def main() -> None:
         checkpoints += [checkpoint for checkpoint, _ in results]
     if not launched.main:
         return
-    with replacing_folder(FOLDER / "fine_tune") as folder:
+    with replacing_folder(PREDICTIONS / "fine_tune") as folder:
         for task in tasks:
             write_predictions(folder / f"{task.name}.parquet", task.class_names, found[task.name])
     for checkpoint in checkpoints:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from pathlib import Path
 
 from esi import params
 from esi.command import run
@@ -12,15 +11,14 @@ from esi.evaluate.controls.attempt import Failures, attempt
 from esi.evaluate.ecg_set import EcgSet, candidates
 from esi.evaluate.identify.methods import Outcome, by_encoder, by_template, headline, table, trials
 from esi.files import replacing_folder, write_json, write_text
-
-METRICS, DETAILS = Path("metrics/identification"), Path("metrics/details/identification")
+from esi.paths import DETAILS, ECG, METRICS, MODEL
 
 
 def main() -> None:
     settings = params.load()
     rate, seconds = settings.signal.rate, settings.identify.seconds
     tested = [name for name in seconds if settings.ingest[name].folds.test]
-    sets = [EcgSet(name, Path("data/ecg"), settings.signal, settings.evaluate.batch_size) for name in tested]
+    sets = [EcgSet(name, ECG, settings.signal, settings.evaluate.batch_size) for name in tested]
     tests = []
     for ecgs in sets:
         possible, why_not = trials(ecgs, seconds[ecgs.dataset], rate)
@@ -31,10 +29,10 @@ def main() -> None:
     for ecgs, trial in tests:
         outcome = attempt("template", ecgs.dataset, partial(by_template, ecgs, trial, rate), failures)
         found[ecgs.dataset] += [] if outcome is None else [outcome]
-    for candidate in candidates(Path("data/model"), settings.evaluate.random_seeds, sets):
+    for candidate in candidates(MODEL, settings.evaluate.random_seeds, sets):
         for ecgs, trial in tests:
             found[ecgs.dataset] += by_encoder(candidate, ecgs, trial, settings.identify)
-    with replacing_folder(METRICS) as metrics, replacing_folder(DETAILS) as details:
+    with replacing_folder(METRICS / "identification") as metrics, replacing_folder(DETAILS / "identification") as details:
         for name, outcomes in found.items():
             if any(outcome.trial.protocol == "strip" for outcome in outcomes):
                 rows = table(outcomes)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from esi import params
 from esi.command import run
 from esi.ecg.ingest import ingest
 from esi.ecg.quarantine import summary
 from esi.files import replacing_folder, write_json
+from esi.paths import ECG, METRICS
 
 
 def main(dataset: str) -> None:
     settings = params.load()
-    out = Path("data/ecg") / dataset
+    out = ECG / dataset
     with replacing_folder(out) as folder:
         figures = ingest(dataset, settings.ingest[dataset], settings.quality, folder)
-    write_json(Path("metrics/ingest") / f"{dataset}.json", figures)
+    write_json(METRICS / f"ingest/{dataset}.json", figures)
     if without := figures["without_statements"]:
         share = without / figures["records"]
         print(f"ingest {dataset}: {without} of {figures['records']} ECGs ({share:.1%}) have no statement", file=sys.stderr)

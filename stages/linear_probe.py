@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from esi import params
 from esi.command import run
 from esi.evaluate.controls.attempt import Failures
 from esi.evaluate.ecg_set import EcgSet
 from esi.evaluate.linear_probe import frozen_features, probe
-from esi.evaluate.predictions import FOLDER, UNAVAILABLE, Prediction, write_predictions
+from esi.evaluate.predictions import UNAVAILABLE, Prediction, write_predictions
 from esi.evaluate.tasks import tasks_to_run
 from esi.files import replacing_folder, write_json
+from esi.paths import ECG, MODEL, PREDICTIONS
 
 
 def main() -> None:
     settings = params.load()
     tasks = tasks_to_run(settings.tasks, settings.ingest)
     datasets = sorted({task.dataset for task in tasks})
-    sets = [EcgSet(name, Path("data/ecg"), settings.signal, settings.evaluate.batch_size) for name in datasets]
+    sets = [EcgSet(name, ECG, settings.signal, settings.evaluate.batch_size) for name in datasets]
     found: dict[str, list[Prediction]] = {task.name: [] for task in tasks}
     failures: Failures = {}
-    for ecgs, frozen in frozen_features(sets, Path("data/model"), settings.evaluate, failures):
+    for ecgs, frozen in frozen_features(sets, MODEL, settings.evaluate, failures):
         of_set = [task for task in tasks if task.dataset == ecgs.dataset]
         for name, predictions in probe(ecgs, of_set, frozen, settings.linear_probe).items():
             found[name] += predictions
-    with replacing_folder(FOLDER / "linear_probe") as folder:
+    with replacing_folder(PREDICTIONS / "linear_probe") as folder:
         for task in tasks:
             write_predictions(folder / f"{task.name}.parquet", task.class_names, found[task.name])
         if failures:

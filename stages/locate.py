@@ -7,18 +7,18 @@ to download and where to put it.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from esi import params
 from esi.command import run
 from esi.ecg.releases import check_release
 from esi.files import write_json
+from esi.paths import LOCATED
 
 
 def main(dataset: str) -> None:
     settings = params.load().ingest[dataset]
     check_release(settings)
-    write_json(Path("data/located") / f"{dataset}.json", {"root": str(settings.root), "format": settings.format})
+    write_json(LOCATED / f"{dataset}.json", {"root": str(settings.root), "format": settings.format})
 
 
 if __name__ == "__main__":

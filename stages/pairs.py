@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from esi import params
 from esi.command import run
 from esi.ecg.statements.descriptions import read_descriptions
 from esi.files import write_json, write_table
 from esi.pairs.build import build_pairs, read_records
 from esi.pairs.tokens import token_counter
+from esi.paths import DESCRIPTIONS, ECG, METRICS, PAIRS
 
 
 def main() -> None:
     settings = params.load()
-    descriptions = read_descriptions(Path("data/descriptions.parquet"))
-    records = read_records(Path("data/ecg"), settings.ingest)
+    descriptions = read_descriptions(DESCRIPTIONS)
+    records = read_records(ECG, settings.ingest)
     count_tokens = token_counter(settings.model.text_tower)
     pairs, figures = build_pairs(records, descriptions, settings.pairs, count_tokens)
-    write_table("data/pairs/pairs.parquet", pairs)
-    write_json("metrics/pairs.json", figures)
+    write_table(PAIRS, pairs)
+    write_json(METRICS / "pairs.json", figures)
 
 
 if __name__ == "__main__":

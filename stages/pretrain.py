@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from esi import files, params
+from esi import params
 from esi.command import run
+from esi.files import write_json
 from esi.model.manifest import manifest_of_pairs
 from esi.pairs.dataset import load_pairs
+from esi.paths import ECG, METRICS, MODEL, PAIRS
 from esi.pretrain.loop import pretrain
 from esi.pretrain.plan import Plan
 from esi.pretrain.plot import plot_training
 
-PAIRS, ECG = Path("data/pairs"), Path("data/ecg")
-MODEL, METRICS, LOGS = Path("data/model"), Path("metrics/pretrain.json"), Path("metrics/pretrain")
+LOGS = METRICS / "pretrain"
 
 
 def main() -> None:
@@ -24,9 +23,9 @@ def main() -> None:
     result = pretrain(plan, LOGS)
     if result.main:
         plot_training(result.log, LOGS / "training.png")
-        result.model.trained_on = manifest_of_pairs(PAIRS / "pairs.parquet")
+        result.model.trained_on = manifest_of_pairs(PAIRS)
         result.model.save_pretrained(MODEL)
-        files.write_json(METRICS, result.metrics)
+        write_json(METRICS / "pretrain.json", result.metrics)
         result.checkpoint.delete()
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from esi import params
 from esi.command import run
 from esi.files import write_text
+from esi.paths import DATA, METRICS, PAPER
 from esi.report.page import render
 
 
 def main() -> None:
-    write_text("metrics/report.html", render(params.load(), Path("metrics"), Path("data"), Path("data/paper")))
+    write_text(METRICS / "report.html", render(params.load(), METRICS, DATA, PAPER))
 
 
 if __name__ == "__main__":

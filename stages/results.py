@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from esi import params
 from esi.command import run
-from esi.evaluate.predictions import FOLDER
 from esi.evaluate.results.write import write_results
+from esi.paths import METRICS, PREDICTIONS
 
 
 def main() -> None:
     settings = params.load()
     evaluate = settings.evaluate
-    unbeaten = write_results(FOLDER, Path("metrics"), settings.tasks, evaluate.bootstrap, evaluate.seed)
+    unbeaten = write_results(PREDICTIONS, METRICS, settings.tasks, evaluate.bootstrap, evaluate.seed)
     if unbeaten:
         print("Controls that ours does not beat (its 95 % interval does not lie wholly above theirs):")
         print("\n".join(f"  {line}" for line in unbeaten))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 
@@ -15,8 +13,7 @@ from esi.evaluate.record_texts import record_texts
 from esi.evaluate.retrieval import Texts, embed_texts, retrieval
 from esi.files import replacing_folder, write_json, write_text
 from esi.model.export import NO_SPACE, read_config
-
-MODEL = Path("data/model")
+from esi.paths import DESCRIPTIONS, DETAILS, ECG, METRICS, MODEL
 
 
 def main() -> None:
@@ -24,10 +21,10 @@ def main() -> None:
     evaluate = settings.evaluate
     if "zero_shot" not in read_config(MODEL).abilities:
         print(f"No retrieval by the model: {NO_SPACE}.")
-        with replacing_folder("metrics/retrieval"), replacing_folder("metrics/details/retrieval"):
+        with replacing_folder(METRICS / "retrieval"), replacing_folder(DETAILS / "retrieval"):
             return
-    descriptions = read_descriptions(Path("data/descriptions.parquet"))
-    sets = {name: EcgSet(name, Path("data/ecg"), settings.signal, evaluate.batch_size) for name in settings.retrieval.sets}
+    descriptions = read_descriptions(DESCRIPTIONS)
+    sets = {name: EcgSet(name, ECG, settings.signal, evaluate.batch_size) for name in settings.retrieval.sets}
     known = descriptions if settings.pairs.descriptions else {}
     rows = {name: record_texts(ecgs.of("test"), known, MODEL) for name, ecgs in sets.items()}
     texts = {name: Texts.of(of_set) for name, of_set in rows.items()}
@@ -38,7 +35,7 @@ def main() -> None:
         for name, ecgs in sets.items():
             z_NE = ecgs.encode(candidate.model, candidate.key, "test", rows[name]["record_id"].to_list()).z_NE
             ecg_runs[name][candidate.name].append(z_NE)
-    with replacing_folder("metrics/retrieval") as metrics, replacing_folder("metrics/details/retrieval") as details:
+    with replacing_folder(METRICS / "retrieval") as metrics, replacing_folder(DETAILS / "retrieval") as details:
         for name in sets:
             found = {
                 model: retrieval(runs, text_z[name], texts[name], evaluate.bootstrap, evaluate.seed)

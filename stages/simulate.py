@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 
 from esi import params
 from esi.command import run
 from esi.files import write_json, write_text
+from esi.paths import METRICS
 from esi.simulate.releases.cohort import simulate_cohort
 
 
 def main() -> None:
     settings = params.load().simulate
     figures, labels = simulate_cohort(settings.folder, settings.records, settings.seed, settings.rare, settings.prevalence)
-    write_json("metrics/simulate.json", figures)
-    write_text(Path("metrics/simulate/labels.csv"), pl.DataFrame(labels, orient="row").write_csv())
+    write_json(METRICS / "simulate.json", figures)
+    write_text(METRICS / "simulate/labels.csv", pl.DataFrame(labels, orient="row").write_csv())
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -14,6 +13,7 @@ from esi.ecg.statements.folding import figures, fold, write_folding, write_unmap
 from esi.ecg.statements.share import refuse_foreign, unmapped_share
 from esi.ecg.tables import table_paths
 from esi.files import write_json, write_table
+from esi.paths import ECG, METRICS, STATEMENTS
 
 SCHEMA = pa.schema(
     [
@@ -32,7 +32,7 @@ SCHEMA = pa.schema(
 def main() -> None:
     settings = params.load()
     sets = settings.statements.sets
-    paths = [path for name in sets for path in table_paths(Path("data/ecg") / name)]
+    paths = [path for name in sets for path in table_paths(ECG / name)]
     wordings = pl.scan_parquet(paths).select("dataset", "statements").explode("statements").drop_nulls()
     counted = wordings.group_by("dataset", "statements").len().collect(engine="streaming")
     statements = fold(counted.iter_rows())
@@ -41,10 +41,10 @@ def main() -> None:
         refuse_foreign(dataset, own, settings.ingest[dataset].label_map is not None)
         if said := unmapped_share(own):
             print(f"statements: {dataset}: {said}", file=sys.stderr)
-    write_table("data/statements.parquet", pa.Table.from_pylist([each.row for each in statements], SCHEMA))
-    write_json("metrics/statements.json", figures(statements))
-    write_folding("metrics/statements/folding.csv", statements)
-    write_unmapped("metrics/statements/unmapped.csv", statements)
+    write_table(STATEMENTS, pa.Table.from_pylist([each.row for each in statements], SCHEMA))
+    write_json(METRICS / "statements.json", figures(statements))
+    write_folding(METRICS / "statements/folding.csv", statements)
+    write_unmapped(METRICS / "statements/unmapped.csv", statements)
 
 
 if __name__ == "__main__":

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from esi import params
 from esi.command import run
 from esi.ecg.statements.descriptions import read_descriptions
 from esi.evaluate.ecg_set import EcgSet, candidates
-from esi.evaluate.predictions import FOLDER, Prediction, write_predictions
+from esi.evaluate.predictions import Prediction, write_predictions
 from esi.evaluate.tasks import tasks_to_run
 from esi.evaluate.zero_shot import PromptEncoder, prompt_variants, zero_shot_scores
 from esi.files import replacing_folder
 from esi.model.export import NO_SPACE, read_config
-
-MODEL = Path("data/model")
+from esi.paths import DESCRIPTIONS, ECG, MODEL, PREDICTIONS
 
 
 def main() -> None:
     settings = params.load()
     if "zero_shot" not in read_config(MODEL).abilities:
         print(f"No zero-shot predictions of the model: {NO_SPACE}.")
-        with replacing_folder(FOLDER / "zero_shot"):
+        with replacing_folder(PREDICTIONS / "zero_shot"):
             return
     tasks = tasks_to_run(settings.tasks, settings.ingest)
-    descriptions = read_descriptions(Path("data/descriptions.parquet"))
+    descriptions = read_descriptions(DESCRIPTIONS)
     batch_size = settings.evaluate.batch_size
-    sets = {name: EcgSet(name, Path("data/ecg"), settings.signal, batch_size) for name in {task.dataset for task in tasks}}
+    sets = {name: EcgSet(name, ECG, settings.signal, batch_size) for name in {task.dataset for task in tasks}}
     found: dict[str, list[Prediction]] = {task.name: [] for task in tasks}
     for candidate in candidates(MODEL, settings.evaluate.random_seeds, sets.values()):
         if candidate.name == "esi":
@@ -44,7 +41,7 @@ def main() -> None:
                     found[task.name].append(
                         Prediction(candidate.name, name, split, scores_NK, seed=candidate.seed, variant=variant)
                     )
-    with replacing_folder(FOLDER / "zero_shot") as folder:
+    with replacing_folder(PREDICTIONS / "zero_shot") as folder:
         for task in tasks:
             write_predictions(folder / f"{task.name}.parquet", task.class_names, found[task.name])
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from esi import paths
 from esi.closure import closure, imports, module_path
 from tests.conftest import ROOT
 
@@ -19,6 +22,7 @@ SHARED = {
     "esi.command",
     "esi.errors",
     "esi.faults",
+    "esi.paths",
     "esi.params",
     "esi.closure",
     "esi.sealed",
@@ -122,3 +126,32 @@ def test_metrics_are_one_table_with_few_columns() -> None:
     assert all(path.suffix == ".json" for path in tables)
     assert {key for content in tables.values() for key in content} <= SHORT_KEYS
     assert all({"metric", "value", "n_test"} <= set(content) for content in tables.values())
+
+
+PATHS = {name: path for name, path in vars(paths).items() if isinstance(path, Path)}
+
+
+def outs() -> list[Path]:
+    entries = [
+        entry for stage in dvc_stages().values() for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])
+    ]
+    return [Path(entry if isinstance(entry, str) else next(iter(entry))) for entry in entries]
+
+
+@pytest.mark.parametrize("name", sorted(PATHS))
+def test_every_path_is_an_out_of_the_dag_or_committed(name: str) -> None:
+    path = PATHS[name]
+    made = any(path.is_relative_to(out) or out.is_relative_to(path) for out in outs())
+    tracked = ["git", "ls-files", "--error-unmatch", path]
+    assert made or subprocess.run(tracked, cwd=ROOT, capture_output=True, check=False).returncode == 0, (
+        f"nothing makes {path}"
+    )
+
+
+def test_paths_stand_in_one_module() -> None:
+    """Neither a stage nor a module says again where an out lies."""
+    known = {str(path) for name, path in PATHS.items() if name not in ("DATA", "METRICS")}
+    for path in [*(ROOT / "stages").glob("*.py"), *(ROOT / "esi").rglob("*.py")]:
+        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        said = {arg.value for call in calls for arg in call.args if isinstance(arg, ast.Constant)} & known
+        assert not said, f"{path} names {sorted(map(str, said))}: import it from esi.paths"

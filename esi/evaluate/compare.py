@@ -22,12 +22,13 @@ from dvc_data.index import DataIndexDirError
 from esi.command import run
 from esi.errors import EsiError
 from esi.evaluate.metrics import interval, p_value, subject_weights
-from esi.evaluate.predictions import FOLDER, Prediction
+from esi.evaluate.predictions import Prediction
 from esi.evaluate.results.figures import figures
 from esi.evaluate.results.models import PROTOCOLS, Model, check_same_records, headline, read_models
 from esi.evaluate.results.tables import METRICS
 from esi.evaluate.split import Split
 from esi.files import write_json
+from esi.paths import PREDICTIONS
 
 WORKSPACE = "workspace"
 LONGEST_NAME = 17  # of a task or class in the table, so that it fits 100 columns
@@ -64,25 +65,25 @@ def predictions_of(experiment: str) -> dict[Key, Opener]:
     """
     folder = Path() if experiment == WORKSPACE else Path(experiment)
     found: dict[Key, Opener]
-    if experiment == WORKSPACE or (folder / FOLDER).is_dir():
-        paths = sorted((folder / FOLDER).glob("*/*.parquet"))
+    if experiment == WORKSPACE or (folder / PREDICTIONS).is_dir():
+        paths = sorted((folder / PREDICTIONS).glob("*/*.parquet"))
         found = {(path.parent.name, path.stem): partial(Path, path) for path in paths}
     else:
         try:
             files = DVCFileSystem(".", rev=experiment)
-            in_git = sorted(PurePosixPath(path) for path in files.find(FOLDER.as_posix()))
+            in_git = sorted(PurePosixPath(path) for path in files.find(PREDICTIONS.as_posix()))
         except DvcException as error:
             raise EsiError(
-                f"{experiment} is neither a folder with {FOLDER}, nor an experiment or a Git revision here ({error}): "
+                f"{experiment} is neither a folder with {PREDICTIONS}, nor an experiment or a Git revision here ({error}): "
                 "`dvc exp show -A` lists the experiments"
             ) from None
         except DataIndexDirError:
-            raise _absent(FOLDER, experiment) from None
+            raise _absent(PREDICTIONS, experiment) from None
         found = {(path.parent.name, path.stem): partial(_open, files, experiment, path) for path in in_git}
     found = {key: opener for key, opener in found.items() if key[0] in PROTOCOLS and not key[1].startswith(".")}
     if not found:
         raise EsiError(
-            f"{experiment} holds no {FOLDER}/<protocol>/<task>.parquet: `dvc pull` them, run its stages "
+            f"{experiment} holds no {PREDICTIONS}/<protocol>/<task>.parquet: `dvc pull` them, run its stages "
             f"{', '.join(PROTOCOLS)}, or name an experiment that did"
         )
     return found

@@ -21,7 +21,6 @@ from esi.evaluate.split import Split
 from esi.files import write_table
 
 UNAVAILABLE = "unavailable.json"  # beside the predictions: why a control has none, by control and data set
-FOLDER = Path("data/predictions")  # one folder a protocol, one file a task
 OURS = "esi"
 SCHEMA = pa.schema(
     [

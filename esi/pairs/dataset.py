@@ -84,13 +84,13 @@ class PairData:
         return [column[row].as_py() for row in rows]
 
 
-def load_pairs(pairs_folder: Path, ecg_folder: Path, split: str, signal: Signal) -> PairData:
+def load_pairs(pairs: Path, ecg_folder: Path, split: str, signal: Signal) -> PairData:
     """The pairs of one split ("train", "validation") with their signals.
 
     Args:
-        pairs_folder: data/pairs. ecg_folder: data/ecg, with one folder a data set.
+        pairs: data/pairs/pairs.parquet. ecg_folder: data/ecg, with one folder a data set.
         split: which pairs. signal: rate and filter of the signals.
     """
-    columns = PairColumns(pairs_folder / "pairs.parquet", split)
+    columns = PairColumns(pairs, split)
     stores = {name: open_store(ecg_folder / name, signal) for name in sorted(columns["dataset"].unique().to_pylist())}
     return PairData(columns, stores, signal)

@@ -13,13 +13,12 @@ from pathlib import Path
 from esi.command import run
 from esi.errors import EsiError
 from esi.files import write_json
+from esi.paths import EXPERIMENTS
 from esi.report.inputs import CLASSIFICATION, KEYS, Line
 from esi.report.kept import COLUMNS, MODELS, NUMBERS, Experiment, read_experiment
 from esi.report.ours import TASKS
 from esi.report.revision import Revision
 from esi.report.variation import flat
-
-FOLDER = Path("data/experiments")
 
 
 def keep(name: str) -> tuple[Experiment, list[str]]:
@@ -89,7 +88,7 @@ def file_of(name: str) -> Path:
     Raises:
         EsiError: another one is kept there.
     """
-    path = FOLDER / f"{re.sub(r'[^A-Za-z0-9._-]', '-', name)}.json"
+    path = EXPERIMENTS / f"{re.sub(r'[^A-Za-z0-9._-]', '-', name)}.json"
     if path.exists() and (other := read_experiment(path).name) != name:
         raise EsiError(
             f"{path} keeps {other}: `python -m esi.report.keep --drop {other}` first, or give {name} another name"
@@ -106,7 +105,7 @@ def main() -> None:
     if arguments.drop:
         unknown = [name for name, path in files.items() if not path.exists()]
         if unknown:
-            raise EsiError(f"{', '.join(unknown)}: not kept in {FOLDER}: look there for the names")
+            raise EsiError(f"{', '.join(unknown)}: not kept in {EXPERIMENTS}: look there for the names")
         for path in files.values():
             path.unlink()
         return

@@ -35,7 +35,7 @@ def write_pairs(folder: Path, rows: list[tuple[object, ...]]) -> None:
 
 
 def load(folder: Path, split: str = "train", signal: Signal = RAW) -> PairData:
-    return load_pairs(folder / "pairs", folder / "ecg", split, signal)
+    return load_pairs(folder / "pairs/pairs.parquet", folder / "ecg", split, signal)
 
 
 def test_pairs_bring_signals_in_millivolts_and_texts_by_view(tmp_path: Path, own_cache: Path) -> None:

@@ -20,6 +20,7 @@ from esi.command import run
 from esi.cqa.write.answer_cache import AnswerCache
 from esi.errors import EsiError
 from esi.files import cache_folder, json_hash, replacing
+from esi.paths import PROVENANCE
 
 SCHEMA = pa.schema([("key", pa.string()), ("request", pa.string()), ("answer", pa.string())])  # JSON, keys sorted
 
@@ -82,10 +83,9 @@ def main() -> None:
     arguments = parser.parse_args()
     cache = AnswerCache(cache_folder("answers"))
     if arguments.direction == "export":
-        provenance = Path("data/provenance.parquet")
-        if not provenance.is_file():
-            raise EsiError(f"{provenance} is not there: run the stage describe first")
-        count = export_answers(pq.read_table(provenance), cache, arguments.archive)
+        if not PROVENANCE.is_file():
+            raise EsiError(f"{PROVENANCE} is not there: run the stage describe first")
+        count = export_answers(pq.read_table(PROVENANCE), cache, arguments.archive)
         print(f"{arguments.archive}: {count} answers", file=sys.stderr)
     else:
         new, known = import_answers(arguments.archive, cache)
