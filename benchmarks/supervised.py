@@ -45,7 +45,7 @@ def train(
 
     Args:
         signals_NCT: int16 microvolts, without padding. targets_NK: float32, 0 or 1. weights_K: float32, of the classes.
-        size: of the encoder (`esi.model.encoders.NAMES`).
+        size: of the encoder (`esi.model.encoders.ENCODERS`).
 
     Raises:
         EsiError: the loss is not finite.

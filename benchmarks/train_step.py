@@ -22,13 +22,13 @@ from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 from transformers import AutoTokenizer, BertConfig, BertModel
 
+from benchmarks import flops
 from benchmarks.made_up_pairs import MadeUpPairs
 from benchmarks.report import report
 from esi import params
 from esi.ecg.leads import LEADS
-from esi.model import flops
 from esi.model.config import Config
-from esi.model.encoders import NAMES
+from esi.model.encoders import ENCODERS
 from esi.model.esi import ESI
 from esi.model.text_tower import TextTower
 from esi.pretrain import sampler
@@ -199,7 +199,7 @@ def projected_hours(samples_a_second: float) -> dict[str, float | str]:
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     result.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    result.add_argument("--size", choices=NAMES, default="tiny", help="signal encoder")
+    result.add_argument("--size", choices=list(ENCODERS), default="tiny", help="signal encoder")
     result.add_argument("--samples", type=int, default=5000)
     result.add_argument("--batch", type=int, default=8)
     result.add_argument("--text-tokens", type=int, default=128)

@@ -6,9 +6,8 @@ from typing import Literal
 
 from pydantic import Field, JsonValue, field_validator
 
-from esi.model import encoders
 from esi.settings.data import Signal
-from esi.settings.learning import Model
+from esi.settings.learning import Model, SignalEncoderName
 from esi.settings.section import Section
 
 Ability = Literal["encode", "zero_shot", "caption"]
@@ -47,14 +46,7 @@ class EncoderConfig(EcgConfig):
     """Of a signal encoder alone (`esi.model.signal_model`)."""
 
     architecture: Literal["signal_encoder"] = "signal_encoder"
-    signal_encoder: str
-
-    @field_validator("signal_encoder")
-    @classmethod
-    def _is_one(cls, name: str) -> str:
-        if name not in encoders.NAMES:
-            raise ValueError(f"there is no signal encoder {name!r}: it is one of {', '.join(encoders.NAMES)}")
-        return name
+    signal_encoder: SignalEncoderName
 
     @property
     def encoder(self) -> str:

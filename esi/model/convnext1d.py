@@ -16,9 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from esi.model.signal_encoder import SignalEncoder
 from esi.model.valid_lengths import outputs, real_part, real_tokens
 
 STEM_STRIDE = 4
+KERNEL = 7  # of the depthwise convolutions
 STRIDE = STEM_STRIDE * 2 * 2 * 2  # samples a token of the last stage
 
 
@@ -60,7 +62,7 @@ class Block(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         # A 2-D convolution of height 1 reads the [B, L, D] layout as channels-last and needs no copy, which saves 10-15 %.
-        self.depthwise = nn.Conv2d(dim, dim, (1, 7), padding=(0, 3), groups=dim)
+        self.depthwise = nn.Conv2d(dim, dim, (1, KERNEL), padding=(0, KERNEL // 2), groups=dim)
         self.norm = nn.LayerNorm(dim, eps=1e-6)
         self.expand = nn.Linear(dim, 4 * dim)
         self.response = GlobalResponseNorm(4 * dim)
@@ -89,8 +91,8 @@ class Downsample(nn.Module):
         return self.linear(h_BLD.reshape(h_BLD.shape[0], h_BLD.shape[1] // 2, -1))
 
 
-class ConvNeXt1d(nn.Module):
-    """[B, C, T] millivolts -> tokens [B, S, D], their mask [B, S] and the pooled vector [B, D]; S = ceil(T / 32).
+class ConvNeXt1d(SignalEncoder):
+    """Tokens are layer-normed, 32 samples each; the pooled vector is their mean.
 
     Args:
         size: blocks and channels, one of `SIZES` or your own.
@@ -101,8 +103,8 @@ class ConvNeXt1d(nn.Module):
     def __init__(self, size: Size, leads: int = 12, checkpoint_activations: bool = False) -> None:
         super().__init__()
         self.checkpoint_activations = checkpoint_activations
-        self.leads = leads
-        self.dim = size.dims[-1]
+        self.leads, self.dim, self.stride = leads, size.dims[-1], STRIDE
+        self.size = size
         self.stem = nn.Linear(STEM_STRIDE * leads, size.dims[0])
         self.stem_norm = nn.LayerNorm(size.dims[0], eps=1e-6)
         self.stages = nn.ModuleList(
@@ -117,18 +119,6 @@ class ConvNeXt1d(nn.Module):
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
     def forward(self, ecg_BCT: Tensor, valid_B: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Encode ECGs of any length.
-
-        Args:
-            ecg_BCT: millivolts, float.
-            valid_B: how many samples of each record are real, counted from the start; all of them when None.
-
-        Returns:
-            tokens [B, S, D] (layer-normed; 0 where padded), mask [B, S] (True where real), pooled [B, D] (their mean).
-
-        Raises:
-            ValueError: the number of leads, or a valid length, does not fit.
-        """
         ecg_BCT, valid_B = real_part(ecg_BCT, valid_B, self.leads, STEM_STRIDE)
         batch, leads, samples = ecg_BCT.shape
         length, stride = samples // STEM_STRIDE, STEM_STRIDE
@@ -149,6 +139,26 @@ class ConvNeXt1d(nn.Module):
                 else:
                     x_BLD = block(x_BLD, mask_BL1)
         return outputs(self.norm(x_BLD), None if mask_BL1 is None else mask_BL1.squeeze(2))
+
+    def layers(self) -> list[list[nn.Module]]:
+        blocks: list[list[nn.Module]] = [[block] for stage in self.stages for block in stage]  # type: ignore[attr-defined]
+        first = 0
+        for depth, downsample in zip(self.size.depths, self.downsamples, strict=False):
+            first += depth
+            blocks[first].append(downsample)
+        blocks[-1].append(self.norm)
+        return [[self.stem, self.stem_norm], *blocks]
+
+    def flops(self, samples: int) -> tuple[int, int]:
+        length, before = -(-samples // STEM_STRIDE), self.size.dims[0]
+        first = total = 2 * length * STEM_STRIDE * self.leads * before
+        for stage, (depth, dim) in enumerate(zip(self.size.depths, self.size.dims, strict=True)):
+            if stage:
+                length = -(-length // 2)
+                total += 2 * length * 2 * before * dim
+            total += depth * 2 * length * (KERNEL * dim + 8 * dim * dim)
+            before = dim
+        return first, total
 
 
 def _mask(valid_B: Tensor | None, stride: int, x_BLD: Tensor) -> Tensor | None:

@@ -19,8 +19,9 @@ from esi import files
 from esi.errors import EsiError
 from esi.model import export
 from esi.model.config import Ability, EcgConfig
-from esi.model.encoders import Encoder, build_encoder
+from esi.model.encoders import build_encoder
 from esi.model.lead_subsets import place_leads
+from esi.model.signal_encoder import SignalEncoder
 
 
 class InputError(EsiError):
@@ -39,7 +40,7 @@ class EcgModel(nn.Module, PyTorchModelHubMixin):
     """
 
     config: EcgConfig
-    encoder: Encoder
+    encoder: SignalEncoder
     trained_on: pa.Table | None = None
 
     @property

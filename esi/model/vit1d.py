@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from esi.model.signal_encoder import SignalEncoder
 from esi.model.valid_lengths import outputs, real_part, real_tokens
 
 ROTARY_BASE = 10_000.0
@@ -77,8 +78,8 @@ class Block(nn.Module):
         return x_BSD + self.reduce(F.gelu(self.expand(self.feed_norm(x_BSD))))
 
 
-class ViT1d(nn.Module):
-    """[B, C, T] millivolts -> tokens [B, S, D], their mask [B, S] and the pooled vector [B, D]; S = ceil(T / patch).
+class ViT1d(SignalEncoder):
+    """Tokens are layer-normed, a patch each; the pooled vector is their mean.
 
     Args:
         size: `BASE` or your own.
@@ -90,7 +91,8 @@ class ViT1d(nn.Module):
         super().__init__()
         if size.width % (2 * size.heads):
             raise ValueError(f"a width of {size.width} does not give each of {size.heads} heads an even number of channels")
-        self.leads, self.dim, self.size = leads, size.width, size
+        self.leads, self.dim, self.stride = leads, size.width, size.patch
+        self.size = size
         self.checkpoint_activations = checkpoint_activations
         self.embed = nn.Linear(leads * size.patch, size.width)
         self.blocks = nn.ModuleList(Block(size.width, size.heads) for _ in range(size.depth))
@@ -103,18 +105,6 @@ class ViT1d(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, ecg_BCT: Tensor, valid_B: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Encode ECGs of any length.
-
-        Args:
-            ecg_BCT: millivolts, float.
-            valid_B: how many samples of each record are real, counted from the start; all of them when None.
-
-        Returns:
-            tokens [B, S, D] (layer-normed; 0 where padded), mask [B, S] (True where real), pooled [B, D] (their mean).
-
-        Raises:
-            ValueError: the number of leads, or a valid length, does not fit.
-        """
         patch = self.size.patch
         ecg_BCT, valid_B = real_part(ecg_BCT, valid_B, self.leads, multiple=patch)
         batch, leads, samples = ecg_BCT.shape
@@ -129,3 +119,14 @@ class ViT1d(nn.Module):
             else:
                 x_BSD = block(x_BSD, cos_SR, sin_SR, mask_BS)
         return outputs(self.norm(x_BSD), mask_BS)
+
+    def layers(self) -> list[list[nn.Module]]:
+        blocks: list[list[nn.Module]] = [[block] for block in self.blocks]
+        blocks[-1].append(self.norm)
+        return [[self.embed], *blocks]
+
+    def flops(self, samples: int) -> tuple[int, int]:
+        length = -(-samples // self.size.patch)
+        first = 2 * length * self.leads * self.size.patch * self.dim
+        # A block: four projections and a feed-forward part of 8 D x D, and attention, all pairs of tokens twice.
+        return first, first + self.size.depth * (2 * length * 12 * self.dim**2 + 4 * length**2 * self.dim)

@@ -19,11 +19,14 @@ Shapes: B batch, C leads, T samples, L tokens of a layer, S of the last one, D c
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from esi.model.signal_encoder import SignalEncoder
 from esi.model.valid_lengths import outputs, real_part, real_tokens
 
 DEPTHS_101 = (3, 4, 23, 3)
@@ -92,8 +95,8 @@ class Block(nn.Module):
         return F.relu(h_BDL + x_BDL)
 
 
-class XResNet1d(nn.Module):
-    """[B, C, T] millivolts -> tokens [B, S, D], their mask [B, S] and the pooled vector [B, D]; S = ceil(T / 32), D = 256.
+class XResNet1d(SignalEncoder):
+    """Tokens are 256 channels, none negative; the pooled vector is their mean.
 
     Args:
         depths: blocks of the four stages.
@@ -104,6 +107,8 @@ class XResNet1d(nn.Module):
     def __init__(self, depths: tuple[int, ...] = DEPTHS_101, leads: int = 12, checkpoint_activations: bool = False) -> None:
         super().__init__()
         self.leads, self.dim = leads, EXPANSION * WIDTH
+        self.stride = 4 * 2 ** (len(depths) - 1)
+        self.depths = depths
         self.checkpoint_activations = checkpoint_activations
         self.stem = nn.ModuleList(
             [convolution(leads, STEM[0], stride=2, bias=True), convolution(STEM[0], STEM[1]), convolution(STEM[1], STEM[2])]
@@ -121,18 +126,6 @@ class XResNet1d(nn.Module):
                 nn.init.zeros_(module.expand_norm.weight)
 
     def forward(self, ecg_BCT: Tensor, valid_B: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Encode ECGs of any length.
-
-        Args:
-            ecg_BCT: millivolts, float.
-            valid_B: how many samples of each record are real, counted from the start; all of them when None.
-
-        Returns:
-            tokens [B, S, D] (not negative; 0 where padded), mask [B, S] (True where real), pooled [B, D] (their mean).
-
-        Raises:
-            ValueError: the number of leads, or a valid length, does not fit.
-        """
         x_BDL, valid_B = real_part(ecg_BCT, valid_B, self.leads)
         stride = 2
         x_BDL = F.relu(self.stem[0](x_BDL))
@@ -153,6 +146,24 @@ class XResNet1d(nn.Module):
             else:
                 x_BDL = block(x_BDL, before_B1L, mask_B1L)
         return outputs(x_BDL.transpose(1, 2), None if mask_B1L is None else mask_B1L[:, 0] > 0)
+
+    def layers(self) -> list[list[nn.Module]]:
+        return [[self.stem, self.stem_norms], *([block] for block in self.blocks)]
+
+    def flops(self, samples: int) -> tuple[int, int]:
+        length = -(-samples // 2)
+        first = total = 2 * length * self.leads * STEM[0] * KERNEL
+        for a, b in pairwise(STEM):
+            total += 2 * length * a * b * KERNEL
+        length, dim = -(-length // 2), STEM[-1]
+        for stage, depth in enumerate(self.depths):
+            for place in range(depth):
+                total += 2 * length * dim * WIDTH
+                length = -(-length // 2) if stage and not place else length
+                shortcut = dim * self.dim if dim != self.dim else 0
+                total += 2 * length * (WIDTH * WIDTH * KERNEL + WIDTH * self.dim + shortcut)
+                dim = self.dim
+        return first, total
 
 
 def _mask(valid_B: Tensor | None, stride: int, x_BDL: Tensor) -> Tensor | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from esi.settings.registry import key_of
 from esi.settings.section import Positive, Section, Share
+
+SignalEncoderName = Annotated[str, key_of("esi.model.encoders", "ENCODERS")]
 
 
 class Model(Section):
-    signal_encoder: Literal["nano", "tiny", "base", "vit", "xresnet101"]
+    signal_encoder: SignalEncoderName
     text_tower: str
     text_layers_trained: int = Field(ge=-1)
     # Upper limits are far beyond any model of this kind: a slip of the keyboard ends in a sentence, not in the memory.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from esi.model.encoders import NAMES, build_encoder
+from esi.model.encoders import ENCODERS, build_encoder
 from esi.pretrain.optimiser import adamw
 from esi.settings.learning import Train
 from tests.model.mini import mini_esi
@@ -56,7 +56,7 @@ def test_what_decays(tmp_path: Path) -> None:
     assert tables == UNDECAYED_TABLES, "all other matrices and kernels decay"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_every_matrix_and_kernel_of_a_signal_encoder_decays(tmp_path: Path, name: str) -> None:
     model = mini_esi(tmp_path, contrastive_loss="siglip")
     with torch.device("meta"):

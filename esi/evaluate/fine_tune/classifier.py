@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from esi.model.encoders import Encoder, build_encoder
+from esi.model.encoders import build_encoder
+from esi.model.signal_encoder import SignalEncoder
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Classifier(nn.Module):
         seed: of the head's weights.
     """
 
-    def __init__(self, encoder: Encoder, classes: int, seed: int) -> None:
+    def __init__(self, encoder: SignalEncoder, classes: int, seed: int) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = nn.Linear(encoder.dim, classes)
@@ -54,7 +55,7 @@ class Classifier(nn.Module):
             return self.head(pooled_BD.float())
 
 
-def fresh_encoder(name: str, leads: int, seed: int) -> Encoder:
+def fresh_encoder(name: str, leads: int, seed: int) -> SignalEncoder:
     """A signal encoder with random weights by `seed`: what a control without pretraining starts from."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

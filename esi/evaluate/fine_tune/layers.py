@@ -7,33 +7,16 @@ from typing import Any
 from torch import nn
 
 from esi.evaluate.fine_tune.classifier import Classifier
-from esi.model.convnext1d import ConvNeXt1d
-from esi.model.encoders import Encoder
-from esi.model.vit1d import ViT1d
+from esi.model.signal_encoder import SignalEncoder
 
 # Between stem and head at most so many layers, each a run of blocks, as ConvNeXt's authors group theirs (Liu et al. 2022):
 # at 0.75 from block to block the stem of base (36 blocks) would learn at 0.00003 of the rate.
 MOST_LAYERS = 12
 
 
-def layers(encoder: Encoder) -> list[list[nn.Module]]:
-    """The encoder's modules from the signal on: the stem, then at most `MOST_LAYERS` runs of blocks, about equally long.
-
-    A down-sampling belongs to the block behind it, the last norm to the last block.
-    """
-    if isinstance(encoder, ConvNeXt1d):
-        stem: list[nn.Module] = [encoder.stem, encoder.stem_norm]
-        blocks: list[list[nn.Module]] = [[block] for stage in encoder.stages for block in stage]  # type: ignore[attr-defined]
-        first = 0
-        for stage, downsample in zip(encoder.stages, encoder.downsamples, strict=False):
-            first += len(stage)  # type: ignore[arg-type]
-            blocks[first].append(downsample)
-        blocks[-1].append(encoder.norm)
-    elif isinstance(encoder, ViT1d):
-        stem, blocks = [encoder.embed], [[block] for block in encoder.blocks]
-        blocks[-1].append(encoder.norm)
-    else:
-        stem, blocks = [encoder.stem, encoder.stem_norms], [[block] for block in encoder.blocks]
+def layers(encoder: SignalEncoder) -> list[list[nn.Module]]:
+    """The encoder's modules from the signal on: the stem, then at most `MOST_LAYERS` runs of blocks, about equally long."""
+    stem, *blocks = encoder.layers()
     runs: list[list[nn.Module]] = [[] for _ in range(min(MOST_LAYERS, len(blocks)))]
     for place, modules in enumerate(blocks):
         runs[place * len(runs) // len(blocks)] += modules

@@ -4,65 +4,15 @@ Only matrix products and convolutions count, 2 for each multiply-add; norms, act
 0.1 %) do not. Attention counts in full where it is causal too. A backward pass costs twice the forward pass, but for the
 gradient of the ECG itself, which nobody needs; what checkpointing computes again is no useful work and does not count.
 
-All figures are for one ECG or one text, without padding.
+All figures are for one ECG or one text, without padding. Signal encoders count their own (`SignalEncoder.flops`).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from esi.model import vit1d, xresnet1d
 from esi.model.caption_decoder import CaptionDecoder
-from esi.model.convnext1d import SIZES, STEM_STRIDE, Size
 from esi.model.esi import ESI
-
-KERNEL = 7  # of ConvNeXt's depthwise convolution
-
-
-def convnext(size: Size, samples: int, leads: int) -> tuple[int, int]:
-    """Forward pass: operations of the first layer, and of all layers."""
-    length = -(-samples // STEM_STRIDE)
-    first = total = 2 * length * STEM_STRIDE * leads * size.dims[0]
-    before = size.dims[0]
-    for stage, (depth, dim) in enumerate(zip(size.depths, size.dims, strict=True)):
-        if stage:
-            length = -(-length // 2)
-            total += 2 * length * 2 * before * dim
-        total += depth * 2 * length * (KERNEL * dim + 8 * dim * dim)
-        before = dim
-    return first, total
-
-
-def vit(size: vit1d.Size, samples: int, leads: int) -> tuple[int, int]:
-    """Forward pass: operations of the first layer, and of all layers."""
-    length = -(-samples // size.patch)
-    first = 2 * length * leads * size.patch * size.width
-    return first, first + size.depth * _transformer_layer(length, size.width, 4 * size.width)
-
-
-def xresnet(depths: tuple[int, ...], samples: int, leads: int) -> tuple[int, int]:
-    """Forward pass: operations of the first layer, and of all layers."""
-    kernel, width, dim = xresnet1d.KERNEL, xresnet1d.WIDTH, xresnet1d.STEM[-1]
-    length = -(-samples // 2)
-    first = total = 2 * length * leads * xresnet1d.STEM[0] * kernel
-    for a, b in zip(xresnet1d.STEM, xresnet1d.STEM[1:], strict=False):
-        total += 2 * length * a * b * kernel
-    length = -(-length // 2)
-    out = xresnet1d.EXPANSION * width
-    for stage, depth in enumerate(depths):
-        for place in range(depth):
-            total += 2 * length * dim * width
-            length = -(-length // 2) if stage and not place else length
-            total += 2 * length * (width * width * kernel + width * out + (dim * out if dim != out else 0))
-            dim = out
-    return first, total
-
-
-def signal_encoder(name: str, samples: int, leads: int) -> tuple[int, int]:
-    """Forward pass of the encoder called `name`: operations of the first layer, and of all layers."""
-    if name in SIZES:
-        return convnext(SIZES[name], samples, leads)
-    return vit(vit1d.BASE, samples, leads) if name == "vit" else xresnet(xresnet1d.DEPTHS_101, samples, leads)
 
 
 def bert_training(config: Any, tokens: int, layers_trained: int) -> int:
@@ -92,7 +42,7 @@ def training(model: ESI, samples: int, tokens: int, ecg_tokens: int) -> dict[str
         samples: of the ECG. tokens: of the text. ecg_tokens: what the signal encoder makes of the ECG.
     """
     settings, config = model.config.model, model.text.bert.config
-    first, total = signal_encoder(settings.signal_encoder, samples, len(model.config.leads))
+    first, total = model.encoder.flops(samples)
     result = {"signal_encoder": 3 * total - first, "text_tower": 0, "caption_decoder": 0}
     if model.config.contrastive and not model.text.frozen:
         result["text_tower"] = bert_training(config, tokens, settings.text_layers_trained)
