@@ -20,10 +20,10 @@ from esi.evaluate.predictions import Prediction, read_predictions
 from esi.evaluate.tasks import Task, not_run, read_task
 from esi.files import content_hash
 from esi.params import Params
+from esi.report.asked import TASKS
 from esi.report.ecg_drawing import draw_ecg
 from esi.report.inputs import PROTOCOLS, Inputs
 from esi.report.origin import is_simulated
-from esi.report.ours import TASKS
 from esi.report.summary import OURS
 
 PUBLIC_FORMATS = ("ptbxl", "challenge", "cpsc2018")  # the others may hold a hospital's own records

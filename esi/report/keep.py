@@ -14,9 +14,9 @@ from esi.command import run
 from esi.errors import EsiError
 from esi.files import write_json
 from esi.paths import EXPERIMENTS
+from esi.report.asked import TASKS
 from esi.report.inputs import CLASSIFICATION, KEYS, Line
 from esi.report.kept import COLUMNS, MODELS, NUMBERS, Experiment, read_experiment
-from esi.report.ours import TASKS
 from esi.report.revision import Revision
 from esi.report.variation import flat
 

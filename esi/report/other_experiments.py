@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from esi.report.inputs import Line, number
-from esi.report.ours import TITLES, Ours, diagnosis_line, identification_line, scores_line
+from esi.report.asked import TITLES, Asked
+from esi.report.inputs import number
+from esi.report.ours import Ours
 from esi.report.runs import Run, listed
-from esi.report.table import DIGITS, Cell, Group, Row, Table, plain
-from esi.report.variation import differences, on_other_data
+from esi.report.table import Cell, Group, Row, Table, plain
+from esi.report.variation import DATA, differences
 
 SPANS = [("", 2), ("Linear probe, AUROC", 2), ("Zero-shot, AUROC", 2), ("Identification, AUC", 1), ("BERTScore", 1)]
+FIGURES = (
+    *(Asked(protocol, dataset) for protocol in ("linear_probe", "zero_shot") for dataset in TITLES),
+    Asked("identification", key="auc", method="linear"),
+    Asked("score_descriptions", key="f1", digits=4),
+)
 
 
 def other_experiments(ours: Ours, shown: set[str]) -> Table:
@@ -26,9 +32,12 @@ def other_experiments(ours: Ours, shown: set[str]) -> Table:
             "They differ from this run in what no table or figure above varies, in several such settings, or in the data."
         ],
     )
-    rows = [
-        Row(run.name, [Cell(_reason(ours, run), "words"), *_figures(run)]) for run in ours.runs[1:] if run.name not in shown
-    ]
+    rows = []
+    for run in ours.runs[1:]:
+        if run.name not in shown:
+            lines = [(asked, asked.line(run.source)) for asked in FIGURES]
+            figures = [Cell(plain(number(line, asked.key), asked.digits)) for asked, line in lines]
+            rows.append(Row(run.name, [Cell(_reason(ours, run), "words"), *figures]))
     if rows:
         table.groups.append(Group("", rows))
     return table
@@ -36,7 +45,7 @@ def other_experiments(ours: Ours, shown: set[str]) -> Table:
 
 def _reason(ours: Ours, run: Run) -> str:
     present, *kept = ours.runs
-    data = on_other_data(present.settings, run.settings)
+    data = differences(present.settings, run.settings, DATA)
     if data:
         return f"other data ({listed(data, run.settings)}): never beside this run"
     apart = differences(present.settings, run.settings, trivial=True)
@@ -44,17 +53,3 @@ def _reason(ours: Ours, run: Run) -> str:
         return "nothing: it has this run's settings and seed"
     twins = [other.name for other in kept if other != run and not differences(other.settings, run.settings)]
     return listed(apart, run.settings) + (f"; the same as {', '.join(twins)}" if twins else "")
-
-
-def _figures(run: Run) -> list[Cell]:
-    source = run.source
-
-    def shown(line: Line, key: str, digits: int = DIGITS) -> Cell:
-        return Cell(plain(number(line, key), digits))
-
-    probes = [diagnosis_line(source, protocol, name) for protocol in ("linear_probe", "zero_shot") for name in TITLES]
-    return [
-        *(shown(line, "auroc") for line in probes),
-        shown(identification_line(source, "ptbxl", "linear"), "auc"),
-        shown(scores_line(source), "f1", 4),
-    ]

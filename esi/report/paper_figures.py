@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import mean
 
+from esi.report.asked import TITLES, Asked
 from esi.report.charts import Drawing, Series, bars, lines
-from esi.report.inputs import Line, number, where
-from esi.report.ours import TASKS, TITLES, Ours, diagnosis_line
-from esi.report.runs import Run, Source, kept_names, mean_and_spread, repeats
-from esi.report.summary import OURS, full_labels
-from esi.report.variation import PAIRS, SHUFFLED, Basis, Variation, basis
+from esi.report.inputs import Line, number
+from esi.report.ours import Ours
+from esi.report.runs import Run, kept_names, mean_and_spread, repeats
+from esi.report.variation import PAIRS, SHUFFLED, Variation
 
 NO_NUMBERS = "The paper shows this as a picture and prints no numbers; the points are this run's."
 POINTS = "Hollow points are of them alone; several seeds are mean ± standard deviation."
@@ -57,15 +57,11 @@ def _figure4(ours: Ours, key: str) -> Drawing:
         series[label] = [_best(identification, setting, f"{dataset}_{key}", only) for dataset in TITLES]
         if key == "auc":
             series[label] = [_best(diagnosis, setting, dataset, only) for dataset in TITLES] + series[label]
-    mine = []
-    for dataset in TITLES:
-        details = ours.inputs.details("identification", dataset)
-        mine.append(number(where(details, protocol="strip", method="fine_tune", model="esi"), key))
+    asked = [Asked("identification", dataset, key, method="fine_tune") for dataset in TITLES]
     if key == "auc":
         groups = [f"diagnosis\n{title}" for title in TITLES.values()] + groups
-        mine = [
-            number(full_labels(ours.inputs.details("fine_tune", task), "esi"), "auroc") for task in TASKS.values()
-        ] + mine
+        asked = [Asked("fine_tune", dataset) for dataset in TITLES] + asked
+    mine = [number(item.line(ours.inputs), item.key) for item in asked]
     series["this run, fine-tuned"] = mine
     title = f"Figure 4. {'AUC' if key == 'auc' else 'Accuracy'}"
     alt = "; ".join(
@@ -81,27 +77,20 @@ def _figure4(ours: Ours, key: str) -> Drawing:
     )
 
 
-def _points(
-    ours: Ours,
-    varied: Variation,
-    of: Basis,
-    key: str,
-    line_of: Callable[[Source], Line],
-    x_of: Callable[[Run], float | None],
-) -> list[Point]:
+def _points(ours: Ours, varied: Variation, asked: Asked, x_of: Callable[[Run], float | None]) -> list[Point]:
     """A figure of this run and of the kept experiments that may stand beside it, from left to right."""
-    found = []
-    for group in repeats(ours.runs, varied, of, line_of):
+    points, key = [], asked.key
+    for group in repeats(ours.runs, varied, asked):
         x, names = x_of(group[0].run), kept_names(group)
         if x is None:
             continue
         if len(group) > 1:
             average, spread = mean_and_spread(group, key)
-            found.append(Point(x, average, average - spread, average + spread, names, len(names) == len(group)))
+            points.append(Point(x, average, average - spread, average + spread, names, len(names) == len(group)))
         else:
             value, low, high = (number(group[0].line, name) for name in (key, f"{key}_low", f"{key}_high"))
-            found.append(Point(x, value or 0.0, low, high, names, bool(names)))
-    return sorted(found, key=lambda point: (point.x, point.names))
+            points.append(Point(x, value or 0.0, low, high, names, bool(names)))
+    return sorted(points, key=lambda point: (point.x, point.names))
 
 
 def _series(label: str, points: list[Point], colour: int) -> Series:
@@ -120,18 +109,6 @@ def _series(label: str, points: list[Point], colour: int) -> Series:
     )
 
 
-def _probes(ours: Ours, varied: Variation, dataset: str, x_of: Callable[[Run], float | None]) -> list[Point]:
-    """The linear probe of one of the paper's two diagnosis tasks."""
-    return _points(
-        ours,
-        varied,
-        basis("linear_probe"),
-        "auroc",
-        lambda source: diagnosis_line(source, "linear_probe", dataset),
-        x_of,
-    )
-
-
 def _pretraining_pairs(run: Run) -> float | None:
     return run.source.numbers("pairs").get("train")
 
@@ -139,9 +116,9 @@ def _pretraining_pairs(run: Run) -> float | None:
 def _figure5(ours: Ours) -> Drawing:
     series, shown = [], []
     for place, (dataset, name) in enumerate(TITLES.items()):
-        points = _probes(ours, PAIRS, dataset, _pretraining_pairs)
+        points = _points(ours, PAIRS, Asked("linear_probe", dataset), _pretraining_pairs)
         shown += points
-        line = diagnosis_line(ours.inputs, "linear_probe", dataset, "random")
+        line = Asked("linear_probe", dataset, model="random").line(ours.inputs)
         y, low, high = (number(line, key) for key in ("auroc", "auroc_low", "auroc_high"))
         at_zero = [] if y is None else [Point(0.0, y, low, high, (), False)]
         if points:
@@ -152,11 +129,7 @@ def _figure5(ours: Ours) -> Drawing:
 def _figure6(ours: Ours) -> Drawing:
     series, shown = [], []
     for place, (dataset, name) in enumerate(TITLES.items()):
-
-        def line_of(source: Source, dataset: str = dataset) -> Line:
-            return where(source.details("distribution", dataset), model=OURS, space="pooled")
-
-        points = _points(ours, PAIRS, basis("distribution"), "mmd2", line_of, _pretraining_pairs)
+        points = _points(ours, PAIRS, Asked("distribution", dataset, "mmd2"), _pretraining_pairs)
         shown += points
         seeds = [line for line in ours.inputs.details("distribution", dataset) if line["model"] == "random"]
         untrained = [value for line in seeds if line["space"] == "pooled" and (value := number(line, "mmd2")) is not None]
@@ -170,11 +143,12 @@ def _figure6(ours: Ours) -> Drawing:
 def _figure7(ours: Ours) -> Drawing:
     series, shown = [], []
     for place, (dataset, name) in enumerate(TITLES.items()):
-        points = _probes(ours, SHUFFLED, dataset, lambda run: run.settings["pairs.shuffled"] * 100)
+        probe = Asked("linear_probe", dataset)
+        points = _points(ours, SHUFFLED, probe, lambda run: run.settings["pairs.shuffled"] * 100)
         shown += points
         if points:
             series.append(_series(name, points, place))
-        untrained = number(diagnosis_line(ours.inputs, "linear_probe", dataset, "random"), "auroc")
+        untrained = number(Asked("linear_probe", dataset, model="random").line(ours.inputs), "auroc")
         if untrained is not None:
             series.append(Series(f"{name}, random encoder", [0, 100], [untrained] * 2, style="--", colour=place))
     label = "pairs with another pair's text, %"

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from itertools import groupby
+from typing import Any
 
+from esi.report.asked import SUPERVISED, TITLES, Asked
 from esi.report.inputs import Line, number
-from esi.report.ours import PAPERS_ENCODERS, TITLES, WITH_ENCODER, At, Ours
+from esi.report.ours import WITH_ENCODER, At, Ours
+from esi.report.summary import OURS
 from esi.report.table import Cell, Group, Row, Table, published
 from esi.report.variation import ENCODERS
 
+PAPERS_ENCODERS = {"ESI-tiny": "tiny", "ESI": "base", "ConvNeXt-tiny": "tiny", "ConvNeXt-base": "base"}
 SETTINGS = {"supervised": "Supervised", "linear_probe": "Linear probe", "linear": "Linear probe", "fine_tune": "Fine-tune"}
 OTHERS_NOTE = "A dash stands where this project has no counterpart of another group's method, or the paper no figure."
 DEVIATION_NOTE = (
     "The paper: mean ± standard deviation over five runs. Ours: 95 % interval by bootstrap over subjects if there is one; "
     "mean ± standard deviation where kept experiments with other seeds (`train.seed`) stand beside this run."
 )
+PROBED = {  # beside which of the paper's groups our controls stand
+    "supervised": {"hand": "Hand-made features", "rocket": "MiniRocket"},
+    "linear_probe": {"random": "Random encoder"},
+}
 
 
 def table2(ours: Ours) -> Table:
@@ -32,20 +40,12 @@ def table2(ours: Ours) -> Table:
             OTHERS_NOTE,
         ],
     )
-    controls = {
-        "supervised": {"hand": "Hand-made features", "rocket": "MiniRocket"},
-        "linear_probe": {"random": "Random encoder"},
-    }
     for setting, lines in groupby(ours.inputs.table("table2"), lambda line: line["setting"]):
-        protocol, model = ("fine_tune", "supervised") if setting == "supervised" else (setting, "esi")
-
-        def figures(at: At, protocol: str = protocol, model: str = model) -> dict[str, Cell]:
-            return {key: ours.diagnosis(table, protocol, key, model, at=at) for key in TITLES}
-
-        rows = _rows(ours, list(lines), figures)
-        for control, title in controls.get(setting, {}).items():
-            probed = {key: ours.diagnosis(table, "linear_probe", key, control) for key in TITLES}
-            rows.append(_own(f"{title} + logistic regression", probed))
+        protocol, model = ("fine_tune", SUPERVISED) if setting == SUPERVISED else (setting, OURS)
+        rows = _rows(ours, table, list(lines), {dataset: Asked(protocol, dataset, model=model) for dataset in TITLES})
+        probes = {dataset: Asked("linear_probe", dataset) for dataset in TITLES}
+        for control, title in PROBED.get(setting, {}).items():
+            rows.append(_own(ours, table, f"{title} + logistic regression", probes, model=control))
         table.groups.append(Group(SETTINGS[setting], rows))
     return table
 
@@ -59,21 +59,17 @@ def table3(ours: Ours) -> Table:
         [("", 1), ("Macro AUROC", 2), ("Macro F1", 2)],
         notes=["F1 thresholds come from the validation fold, never from test.", OTHERS_NOTE],
     )
-
-    def figures(protocol: str, model: str = "esi", share: float | None = None, at: At | None = None) -> dict[str, Cell]:
-        return {key: ours.diagnosis(table, protocol, "ptbxl", model, key, share, at) for key in ("auroc", "f1")}
-
+    zero_shot = {key: Asked("zero_shot", key=key) for key in ("auroc", "f1")}
+    few = {key: Asked("fine_tune", key=key, share=0.05) for key in zero_shot}
     lines = ours.inputs.table("table3")
-    few = [line for line in lines if number(line, "share")]
-    none = [line for line in lines if not number(line, "share")]
-    few_rows = [Row(line["method"], _pairs({"auroc": Cell(), "f1": Cell()}, line)) for line in few]
+    few_rows = [Row(line["method"], _paper_alone(line, few)) for line in lines if number(line, "share")]
     few_rows += [
-        _own(f"This run, fine-tune: {ours.encoder}", figures("fine_tune", share=0.05)),
-        _own(f"This run, linear probe: {ours.encoder}", figures("linear_probe", share=0.05)),
+        _own(ours, table, f"This run, fine-tune: {ours.encoder}", few),
+        _own(ours, table, f"This run, linear probe: {ours.encoder}", few, protocol="linear_probe"),
     ]
-    none_rows = _rows(ours, none, lambda at: figures("zero_shot", at=at))
-    none_rows.append(_own("Random encoder", figures("zero_shot", "random")))
-    table.groups += [Group("5 % of the labels", few_rows), Group("No labels", none_rows)]
+    rows = _rows(ours, table, [line for line in lines if not number(line, "share")], zero_shot)
+    rows.append(_own(ours, table, "Random encoder", zero_shot, model="random"))
+    table.groups += [Group("5 % of the labels", few_rows), Group("No labels", rows)]
     return table
 
 
@@ -96,60 +92,48 @@ def table4(ours: Ours) -> Table:
         ],
     )
 
-    def figures(method: str, model: str, protocol: str = "strip", at: At | None = None) -> dict[str, Cell]:
+    def columns(method: str, model: str = OURS, trial: str = "strip") -> dict[str, Asked]:
         return {
-            f"{dataset}_{key}": ours.identification(table, dataset, method, model, key, protocol, at)
+            f"{dataset}_{key}": Asked("identification", dataset, key, model, method=method, trial=trial)
             for dataset in TITLES
             for key in ("auc", "accuracy")
         }
 
     for setting, lines in groupby(ours.inputs.table("table4"), lambda line: line["setting"]):
-        method, model = ("fine_tune", "supervised") if setting == "supervised" else (setting, "esi")
-
-        def learnt(at: At, method: str = method, model: str = model) -> dict[str, Cell]:
-            return figures(method, model, at=at)
-
-        rows = _rows(ours, list(lines), learnt)
+        learnt = columns("fine_tune", SUPERVISED) if setting == SUPERVISED else columns(setting)
+        rows = _rows(ours, table, list(lines), learnt)
         if setting == "linear":
-            rows.append(_own("Random encoder", figures("linear", "random")))
+            rows.append(_own(ours, table, "Random encoder", learnt, model="random"))
         table.groups.append(Group(SETTINGS[setting], rows))
-    for protocol, title in (
-        ("strip", "Nothing learnt for the task, same strip"),
-        ("recording", "Recording against recording"),
-    ):
-        rows = [
-            _own("Median-beat template", figures("template", "template", protocol)),
-            _own(f"This run, cosine: {ours.encoder}", figures("cosine", "esi", protocol)),
-            *(
-                [_own(f"This run, linear head: {ours.encoder}", figures("linear", "esi", protocol))]
-                if protocol == "recording"
-                else []
-            ),
-            _own("Random encoder, cosine", figures("cosine", "random", protocol)),
-        ]
-        table.groups.append(Group(title, rows))
+    for trial, title in (("strip", "Nothing learnt for the task, same strip"), ("recording", "Recording against recording")):
+        asked = {
+            "Median-beat template": columns("template", "template", trial),
+            f"This run, cosine: {ours.encoder}": columns("cosine", OURS, trial),
+            f"This run, linear head: {ours.encoder}": columns("linear", OURS, trial),
+            "Random encoder, cosine": columns("cosine", "random", trial),
+        }
+        if trial == "strip":
+            del asked[f"This run, linear head: {ours.encoder}"]  # it stands above, beside the paper's
+        table.groups.append(Group(title, [_own(ours, table, head, figures) for head, figures in asked.items()]))
     return table
 
 
-def _rows(ours: Ours, lines: list[Line], figures: Callable[[At], dict[str, Cell]]) -> list[Row]:
+def _rows(ours: Ours, table: Table, lines: list[Line], columns: Mapping[str, Asked]) -> list[Row]:
     """The paper's lines; ours stand in those of their encoder's size, this run's of another size in one of its own below."""
-    here = figures(ours.here())
     rows, encoders = [], [PAPERS_ENCODERS.get(line["method"]) for line in lines]
+    own = _own(ours, table, f"This run: {ours.encoder}", columns)  # before the others, so that its commands stand first
     for line, encoder in zip(lines, encoders, strict=True):
-        if encoder in (None, ours.encoder):
-            found = here if encoder else dict.fromkeys(here, Cell())
+        if encoder is None:
+            rows.append(Row(line["method"], _paper_alone(line, columns)))
         else:
-            found = figures(At(ENCODERS, encoder, WITH_ENCODER.format(encoder)))
-        rows.append(Row(line["method"], _pairs(found, line), encoder == ours.encoder))
-    if ours.encoder not in encoders:
-        rows.append(_own(f"This run: {ours.encoder}", here))
-    return rows
+            at = At(ENCODERS, encoder, WITH_ENCODER.format(encoder))
+            rows.append(Row(line["method"], ours.cells(table, line, columns, at), encoder == ours.encoder))
+    return rows if ours.encoder in encoders else [*rows, own]
 
 
-def _own(title: str, figures: dict[str, Cell]) -> Row:
-    return Row(title, _pairs(figures, {}), True)
+def _own(ours: Ours, table: Table, title: str, columns: Mapping[str, Asked], **changes: Any) -> Row:
+    return Row(title, ours.cells(table, {}, columns, **changes), True)
 
 
-def _pairs(figures: dict[str, Cell], line: Line) -> list[Cell]:
-    """The paper's figure and ours, for each column."""
-    return [cell for key, figure in figures.items() for cell in (published(line, key), figure)]
+def _paper_alone(line: Line, columns: Mapping[str, Asked]) -> list[Cell]:
+    return [cell for key in columns for cell in (published(line, key), Cell())]

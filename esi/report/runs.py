@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import mean, stdev
-from typing import Any, Protocol
+from typing import Any
 
+from esi.report.asked import Asked, Source
 from esi.report.inputs import Line, number
 from esi.report.table import Cell, Table, deviation, measured, plain
-from esi.report.variation import SEED, Basis, Settings, Variation, differences
+from esi.report.variation import SEED, Settings, Variation, differences, setting
 
-OF_THE_EXPERIMENT = {"train", "describe"}  # a figure that depends on neither, of a control, does not show the experiment
-
-
-class Source(Protocol):
-    """Where a run's figures are read."""
-
-    def details(self, protocol: str, name: str) -> list[Line]: ...
-
-    def numbers(self, stage: str) -> dict[str, Any]: ...
+OF_THE_EXPERIMENT = {"pretraining", "descriptions"}  # a control's figure depends on neither: it does not show the experiment
 
 
 @dataclass(frozen=True)
@@ -44,35 +36,30 @@ class Result:
     line: Line
 
 
-def repeats(runs: tuple[Run, ...], varied: Variation, of: Basis, line_of: Callable[[Source], Line]) -> list[list[Result]]:
-    """Runs that may stand beside the present one (the first), those that differ by `train.seed` alone together.
+def repeats(runs: tuple[Run, ...], varied: Variation, asked: Asked) -> list[list[Result]]:
+    """Runs that may stand beside the present one (the first), those that differ by the seed alone together.
 
     Args:
-        varied: what they may differ in. of: what the figure depends on.
-        line_of: where it stands in a run; {} where there is none.
+        varied: what they may differ in. asked: the figure.
     """
     present = runs[0].settings
-    found: list[list[Result]] = []
+    parts = asked.parts(present)
+    groups: list[list[Result]] = []
     for run in runs:
-        line = line_of(run.source)
-        if not line or differences(present, run.settings, of) - varied.may_differ(present, run.settings) - {SEED}:
+        line = asked.line(run.source)
+        if not line or differences(present, run.settings, parts - SEED) - varied.may_differ(present, run.settings):
             continue
-        for group in found:
-            apart = [differences(result.run.settings, run.settings, of) for result in group]
-            if apart[0] <= {SEED}:
-                if all(apart):  # a run of the same settings and seed says the same again
-                    group.append(Result(run, line))
-                break
-        else:
-            found.append([Result(run, line)])
-    return found
+        group = next((item for item in groups if not differences(item[0].run.settings, run.settings, parts - SEED)), None)
+        if group is None:
+            groups.append([Result(run, line)])
+        elif all(differences(result.run.settings, run.settings, parts) for result in group):
+            group.append(Result(run, line))  # a run of the same settings and seed would say the same again
+    return groups
 
 
-def standing(
-    runs: tuple[Run, ...], varied: Variation, row: str | None, of: Basis, line_of: Callable[[Source], Line]
-) -> list[Result]:
-    """The runs of one row, which differ by `train.seed` alone: the present one's, or else those of which there are most."""
-    groups = [group for group in repeats(runs, varied, of, line_of) if varied.row(group[0].run.settings) == row]
+def standing(runs: tuple[Run, ...], varied: Variation, row: str | None, asked: Asked) -> list[Result]:
+    """The runs of one row, which differ by the seed alone: the present one's, or else those of which there are most."""
+    groups = [group for group in repeats(runs, varied, asked) if varied.row(group[0].run.settings) == row]
     return max(groups, key=lambda group: (not group[0].run.name, len(group)), default=[])
 
 
@@ -87,38 +74,38 @@ def mean_and_spread(results: list[Result], key: str) -> tuple[float, float]:
     return mean(values), stdev(values)
 
 
-def cell(table: Table, present: Settings, results: list[Result], key: str, of: Basis, digits: int) -> Cell:
+def cell(table: Table, present: Settings, results: list[Result], asked: Asked) -> Cell:
     """A figure of one run with its interval, or of several with standard deviation; marked where not the present run's."""
-    names = kept_names(results)
-    mark = table.mark(said_of(present, results, of)) if names else ""
-    shown = names if OF_THE_EXPERIMENT & set(of.keys) else ()
+    names, parts = kept_names(results), asked.parts(present)
+    mark = table.mark(sentence(present, results, parts)) if names else ""
+    shown = names if OF_THE_EXPERIMENT & parts else ()
     kind = "kept" if len(names) == len(results) else "ours"
     if len(results) > 1:
-        average, spread = mean_and_spread(results, key)
-        return Cell(plain(average, digits), kind, deviation(spread, digits), mark=mark, experiments=shown)
-    return replace(measured(results[0].line, key, digits, kind), mark=mark, experiments=shown)
+        average, spread = mean_and_spread(results, asked.key)
+        text, small = plain(average, asked.digits), deviation(spread, asked.digits)
+        return Cell(text, kind, small, mark=mark, experiments=shown)
+    return replace(measured(results[0].line, asked.key, asked.digits, kind), mark=mark, experiments=shown)
 
 
-def said_of(present: Settings, results: list[Result], of: Basis) -> str:
-    """Which runs a figure is of, and in what they differ from the present one, as a sentence."""
+def sentence(present: Settings, results: list[Result], parts: frozenset[str]) -> str:
+    """Which runs a figure is of, and in what they differ from the present one."""
     names = [f"`{name}`" for name in kept_names(results)]
     with_present = any(not result.run.name for result in results)
     who = ("This run and " if with_present else "") + ", ".join(names)
-    apart = differences(present, results[0].run.settings, of) - {SEED}
-    what = f", with {listed(apart, results[0].run.settings)}" if apart else ""
-    seeds = ", ".join(str(result.run.settings.get(SEED)) for result in results)
+    settings = results[0].run.settings
+    apart = differences(present, settings, parts - SEED)
+    what = f", with {listed(apart, settings)}" if apart else ""
+    seeds = ", ".join(str(result.run.settings.get("train.seed")) for result in results)
     if len(results) > 1:
-        return f"{who}{what}: mean ± standard deviation over `{SEED}` {seeds}."
-    return f"{who}{what}{'' if differences(present, results[0].run.settings, of) == apart else f', `{SEED}={seeds}`'}."
+        return f"{who}{what}: mean ± standard deviation over `train.seed` {seeds}."
+    return f"{who}{what}{'' if differences(present, settings, parts) == apart else f', `train.seed={seeds}`'}."
 
 
 def listed(keys: set[str], settings: Settings) -> str:
-    """Settings with their values; of data and servers the names alone, for a page that may be passed on."""
-    return ", ".join(f"`{key}`" if _private(key) else f"`{key}={_written(settings.get(key))}`" for key in sorted(keys))
-
-
-def _private(key: str) -> bool:
-    return key.startswith("ingest.") or key.endswith(("base_url", "server", "folder"))
+    """Settings with their values; of those that are private the names alone, for a page that may be passed on."""
+    return ", ".join(
+        f"`{key}`" if setting(key).effect.private else f"`{key}={_written(settings.get(key))}`" for key in sorted(keys)
+    )
 
 
 def _written(value: Any) -> str:

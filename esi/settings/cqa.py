@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from esi.settings.section import NULL_IS_EMPTY, Positive, Section
+from esi.settings.section import NULL_IS_EMPTY, Decides, Positive, Private, Section, Trivial, Varied
 
 Proxied = Literal["outside", "always", "never"]  # which servers are reached by the environment's proxy
 _OWN_FIELDS = {
@@ -17,9 +17,10 @@ _OWN_FIELDS = {
 
 
 class Chunk(Section):
-    books: Path
-    max_tokens: int = Field(ge=16)
-    overlap_tokens: int = Field(ge=0)
+    part: ClassVar[str] = "descriptions"
+    books: Annotated[Decides[Path], Varied("table8", {"books": "both", "books/huff": "Huff", "books/garcia": "Garcia"})]
+    max_tokens: Decides[int] = Field(ge=16)
+    overlap_tokens: Decides[int] = Field(ge=0)
 
     @model_validator(mode="after")
     def _overlap_fits(self) -> Chunk:
@@ -29,26 +30,28 @@ class Chunk(Section):
 
 
 class Embed(Section):
-    provider: Literal["local", "openai"]
-    model: str
-    base_url: str | None
-    batch_size: Positive
-    proxy: Proxied = "outside"
+    part: ClassVar[str] = "descriptions"
+    provider: Decides[Literal["local", "openai"]]
+    model: Decides[str]
+    base_url: Private[str | None]
+    batch_size: Decides[Positive]
+    proxy: Trivial[Proxied] = "outside"
 
 
 class Retrieve(Section):
-    method: Literal["dense", "lexical", "hybrid"]
-    names: bool
-    server: str | None = Field(pattern=r"^[^\s:/]+:\d{1,5}$")
+    part: ClassVar[str] = "descriptions"
+    method: Decides[Literal["dense", "lexical", "hybrid"]]
+    names: Decides[bool]
+    server: Private[str | None] = Field(pattern=r"^[^\s:/]+:\d{1,5}$")
 
 
 class Budget(Section):
     """What one run may spend on a model; null: no limit. Without prices the cost is unknown."""
 
-    usd: float | None = Field(gt=0)
-    tokens: Positive | None
-    usd_per_million_prompt_tokens: float | None = Field(ge=0)
-    usd_per_million_completion_tokens: float | None = Field(ge=0)
+    usd: Trivial[float | None] = Field(gt=0)
+    tokens: Trivial[Positive | None]
+    usd_per_million_prompt_tokens: Trivial[float | None] = Field(ge=0)
+    usd_per_million_completion_tokens: Trivial[float | None] = Field(ge=0)
 
     @model_validator(mode="after")
     def _prices_known(self) -> Budget:
@@ -60,29 +63,30 @@ class Budget(Section):
 
 
 class Describe(Section):
-    provider: Literal["extractive", "openai"]
-    model: str
-    base_url: str | None
-    question: str = Field(pattern=r"\{condition\}")
-    top_k: int = Field(ge=0)
-    sentences: Positive
-    system_prompt: str = Field(min_length=1)
-    structured: bool
-    batch: bool
-    token_limit: Literal["max_tokens", "max_completion_tokens"] | None = "max_tokens"
-    temperature: float | None = Field(ge=0, le=2)
-    reasoning_effort: str | None = Field(default=None, min_length=1)
-    system_role: Literal["system", "developer", "none"] = "system"
-    extra_body: Annotated[dict[str, Any], NULL_IS_EMPTY] = Field(default_factory=dict)
-    max_tokens: Positive
-    max_tokens_if_cut: Positive | None = 2000
-    give_up_after: Positive | None = 10
-    proxy: Proxied = "outside"
-    concurrency: Positive
-    timeout_s: float = Field(gt=0)
-    max_retries: int = Field(ge=0)
-    requests_per_minute: float | None = Field(gt=0)
-    tokens_per_minute: float | None = Field(gt=0)
+    part: ClassVar[str] = "descriptions"
+    provider: Annotated[Decides[Literal["extractive", "openai"]], Varied("table8", beside="none")]
+    model: Annotated[Decides[str], Varied("table8", beside="none")]
+    base_url: Annotated[Private[str | None], Varied("table8", beside="none")]
+    question: Decides[str] = Field(pattern=r"\{condition\}")
+    top_k: Annotated[Decides[int], Varied("table7"), Varied("table8", {0: "none"}, alone=True)] = Field(ge=0)
+    sentences: Decides[Positive]
+    system_prompt: Decides[str] = Field(min_length=1)
+    structured: Decides[bool]
+    batch: Decides[bool]
+    token_limit: Decides[Literal["max_tokens", "max_completion_tokens"] | None] = "max_tokens"
+    temperature: Decides[float | None] = Field(ge=0, le=2)
+    reasoning_effort: Decides[str | None] = Field(default=None, min_length=1)
+    system_role: Decides[Literal["system", "developer", "none"]] = "system"
+    extra_body: Decides[Annotated[dict[str, Any], NULL_IS_EMPTY]] = Field(default_factory=dict)
+    max_tokens: Decides[Positive]
+    max_tokens_if_cut: Decides[Positive | None] = 2000
+    give_up_after: Decides[Positive | None] = 10
+    proxy: Trivial[Proxied] = "outside"
+    concurrency: Trivial[Positive]
+    timeout_s: Trivial[float] = Field(gt=0)
+    max_retries: Trivial[int] = Field(ge=0)
+    requests_per_minute: Trivial[float | None] = Field(gt=0)
+    tokens_per_minute: Trivial[float | None] = Field(gt=0)
     budget: Budget
 
     @model_validator(mode="after")
@@ -103,8 +107,9 @@ class Describe(Section):
 
 
 class Score(Section):
-    references: Path
-    encoder: str
-    layer: int | None = Field(ge=0)
-    idf: bool
-    batch_size: Positive
+    part: ClassVar[str] = "score"
+    references: Decides[Path]
+    encoder: Decides[str]
+    layer: Decides[int | None] = Field(ge=0)
+    idf: Decides[bool]
+    batch_size: Decides[Positive]

@@ -4,35 +4,37 @@ from __future__ import annotations
 
 from os.path import normpath
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from esi.settings.section import NULL_IS_EMPTY, Positive, Section, Share
+from esi.settings.section import NULL_IS_EMPTY, Decides, Effect, Positive, Private, Section, Share
 
 
 class Signal(Section):
-    rate: Literal[100, 500]
-    highpass_hz: float = Field(ge=0, le=2)
+    part: ClassVar[str] = "encoder"
+    rate: Decides[Literal[100, 500]]
+    highpass_hz: Decides[float] = Field(ge=0, le=2)
 
 
 SimulatedSet = Literal["ptbxl", "chapman", "mimic", "icbeb"]
 
 
 class Simulate(Section):
-    seed: int
-    records: dict[SimulatedSet, Positive]
-    rare: float = Field(ge=0, le=0.05)
-    prevalence: Annotated[dict[SimulatedSet, dict[str, Share]], NULL_IS_EMPTY]
-    folder: Path
+    part: ClassVar[str] = "data"
+    seed: Decides[int]
+    records: Decides[dict[SimulatedSet, Positive]]
+    rare: Decides[float] = Field(ge=0, le=0.05)
+    prevalence: Decides[Annotated[dict[SimulatedSet, dict[str, Share]], NULL_IS_EMPTY]]
+    folder: Private[Path]
 
 
 class Folds(Section):
     """Which of a data set's folds are for what; a fold in none of the lists is left out of everything."""
 
-    train: list[int]
-    validation: list[int]
-    test: list[int]
+    train: Private[list[int]]
+    validation: Private[list[int]]
+    test: Private[list[int]]
 
     @model_validator(mode="after")
     def _disjoint(self) -> Folds:
@@ -53,12 +55,13 @@ class Folds(Section):
 class Release(Section):
     """What every data set of `ingest` has, whatever its format."""
 
-    root: Path
-    watch: str
-    windows: Literal["first", "all"]
+    part: ClassVar[str] = "data"
+    root: Private[Path]
+    watch: Annotated[str, Effect(decides=False, private=True)]
+    windows: Private[Literal["first", "all"]]
     folds: Folds
-    release: str | None = Field(default=None, min_length=1)  # whose subjects these are; None: by format
-    label_map: Path | None = None  # a table of what the set's labels mean, below root
+    release: Private[str | None] = Field(default=None, min_length=1)  # whose subjects these are; None: by format
+    label_map: Private[Path | None] = None  # a table of what the set's labels mean, below root
 
     @model_validator(mode="after")
     def _map_is_watched(self) -> Release:
@@ -73,40 +76,40 @@ class Release(Section):
 
 
 class PtbxlRelease(Release):
-    format: Literal["ptbxl"]
-    rate: Literal[100, 500]
+    format: Private[Literal["ptbxl"]]
+    rate: Private[Literal[100, 500]]
 
 
 class ChallengeRelease(Release):
-    format: Literal["challenge"]
+    format: Private[Literal["challenge"]]
 
 
 class MimicRelease(Release):
-    format: Literal["mimic"]
-    patients: Path | None
+    format: Private[Literal["mimic"]]
+    patients: Private[Path | None]
 
 
 class Cpsc2018Release(Release):
-    format: Literal["cpsc2018"]
+    format: Private[Literal["cpsc2018"]]
 
 
 class LabelColumns(Section):
     """Which column of a table of labels holds what; null for what it does not tell."""
 
-    record: str
-    labels: str
-    subject: str | None = None
-    age: str | None = None
-    sex: str | None = None
-    fold: str | None = None
+    record: Private[str]
+    labels: Private[str]
+    subject: Private[str | None] = None
+    age: Private[str | None] = None
+    sex: Private[str | None] = None
+    fold: Private[str | None] = None
 
 
 class WfdbFolder(Release):
-    format: Literal["wfdb-folder"]
-    table: Path
+    format: Private[Literal["wfdb-folder"]]
+    table: Private[Path]
     columns: LabelColumns
-    separator: str = Field(min_length=1)
-    labels_are: Literal["text", "scp", "snomed"]
+    separator: Private[str] = Field(min_length=1)
+    labels_are: Private[Literal["text", "scp", "snomed"]]
 
 
 Ingest = Annotated[
@@ -117,16 +120,18 @@ Ingest = Annotated[
 class Quality(Section):
     """What a record may show and still be used; null: whatever it shows."""
 
-    min_seconds: float = Field(ge=0.5, le=10)
-    max_flat_leads: int = Field(ge=0, le=12)
-    max_flat_fraction: Share | None
-    max_nonfinite: Share
-    max_clipped: Share
-    max_checksum_errors: int | None = Field(default=None, ge=0)
-    max_wander_uv: float | None = Field(gt=0)
-    max_mains_uv: float | None = Field(gt=0)
-    max_muscle_uv: float | None = Field(gt=0)
+    part: ClassVar[str] = "data"
+    min_seconds: Decides[float] = Field(ge=0.5, le=10)
+    max_flat_leads: Decides[int] = Field(ge=0, le=12)
+    max_flat_fraction: Decides[Share | None]
+    max_nonfinite: Decides[Share]
+    max_clipped: Decides[Share]
+    max_checksum_errors: Decides[int | None] = Field(default=None, ge=0)
+    max_wander_uv: Decides[float | None] = Field(gt=0)
+    max_mains_uv: Decides[float | None] = Field(gt=0)
+    max_muscle_uv: Decides[float | None] = Field(gt=0)
 
 
 class Statements(Section):
-    sets: list[str] = Field(min_length=1)
+    part: ClassVar[str] = "descriptions"
+    sets: Decides[list[str]] = Field(min_length=1)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from esi.settings.section import Positive, Section
+from esi.settings.section import Decides, Part, Positive, Section, Trivial
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
@@ -15,30 +15,34 @@ Fraction = Annotated[float, Field(gt=0, le=1)]
 class TaskRow(Section):
     """One classification task: whose records, which codes make which class, and what is reported."""
 
-    dataset: str
-    table: Path
-    code: str
-    group: str
-    where: str | None
-    metric: Literal["auroc", "auprc", "f1"]
+    part: ClassVar[str] = "tasks"
+    dataset: Decides[str]
+    table: Decides[Path]
+    code: Decides[str]
+    group: Decides[str]
+    where: Decides[str | None]
+    metric: Decides[Literal["auroc", "auprc", "f1"]]
 
 
 class Evaluate(Section):
-    batch_size: Positive
-    bootstrap: Positive
-    seed: int
-    random_seeds: list[int] = Field(min_length=1)
-    controls: list[Literal["hand", "rocket"]]
+    part: ClassVar[str] = "evaluate"
+    batch_size: Decides[Positive]
+    bootstrap: Decides[Positive]
+    seed: Decides[int]
+    random_seeds: Trivial[list[int]] = Field(min_length=1)
+    controls: Trivial[list[Literal["hand", "rocket"]]]
 
 
 class ZeroShot(Section):
-    prompts: list[Literal["names", "findings", "descriptions", "templates"]] = Field(min_length=1)
+    part: ClassVar[str] = "zero_shot"
+    prompts: Decides[list[Literal["names", "findings", "descriptions", "templates"]]] = Field(min_length=1)
 
 
 class LinearProbe(Section):
-    inverse_penalties: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
-    shares: list[Fraction] = Field(min_length=1)
-    seeds: list[int] = Field(min_length=1)
+    part: ClassVar[str] = "linear_probe"
+    inverse_penalties: Decides[list[Annotated[float, Field(gt=0)]]] = Field(min_length=1)
+    shares: Trivial[list[Fraction]] = Field(min_length=1)
+    seeds: Decides[list[int]] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _all_labels_too(self) -> LinearProbe:
@@ -48,20 +52,21 @@ class LinearProbe(Section):
 
 
 class FineTune(Section):
-    tasks: list[str]
-    shares: list[Fraction] = Field(min_length=1)
-    seeds: list[int] = Field(min_length=1)
-    epochs: Positive
-    patience: Positive
-    batch_size: Positive
-    lr: float = Field(gt=0)
-    layer_decay: Fraction
-    weight_decay: float = Field(ge=0)
-    warmup_epochs: float = Field(ge=0)
-    average: float = Field(ge=0, lt=1)
-    supervised_epochs: Positive
-    supervised_lr: float = Field(gt=0)
-    precision: Literal["auto", "bf16", "fp32"]
+    part: ClassVar[str] = "fine_tune"
+    tasks: Trivial[list[str]]
+    shares: Trivial[list[Fraction]] = Field(min_length=1)
+    seeds: Decides[list[int]] = Field(min_length=1)
+    epochs: Decides[Positive]
+    patience: Decides[Positive]
+    batch_size: Decides[Positive]
+    lr: Decides[float] = Field(gt=0)
+    layer_decay: Decides[Fraction]
+    weight_decay: Decides[float] = Field(ge=0)
+    warmup_epochs: Decides[float] = Field(ge=0)
+    average: Decides[float] = Field(ge=0, lt=1)
+    supervised_epochs: Decides[Positive]
+    supervised_lr: Decides[float] = Field(gt=0)
+    precision: Decides[Literal["auto", "bf16", "fp32"]]
 
     @model_validator(mode="after")
     def _warms_up_within_the_run(self) -> FineTune:
@@ -71,32 +76,37 @@ class FineTune(Section):
 
 
 class Identify(Section):
-    seconds: dict[str, Annotated[float, Field(ge=1, le=5)]]
-    seeds: list[int] = Field(min_length=1)
-    epochs: Positive
-    batch_size: Positive
-    lr: float = Field(gt=0)
-    fine_tune_epochs: int = Field(ge=0)
-    fine_tune_lr: float = Field(gt=0)
+    part: ClassVar[str] = "identification"
+    seconds: Decides[dict[str, Annotated[float, Field(ge=1, le=5)]]]
+    seeds: Decides[list[int]] = Field(min_length=1)
+    epochs: Decides[Positive]
+    batch_size: Decides[Positive]
+    lr: Decides[float] = Field(gt=0)
+    fine_tune_epochs: Annotated[Decides[int], Part("fine_tuning")] = Field(ge=0)
+    fine_tune_lr: Annotated[Decides[float], Part("fine_tuning")] = Field(gt=0)
 
 
 class Retrieval(Section):
-    sets: list[str]
+    part: ClassVar[str] = "retrieval"
+    sets: Decides[list[str]]
 
 
 class Caption(Section):
-    sets: list[str]
-    limit: Positive | None
-    method: Literal["greedy", "beam", "nucleus"]
-    beams: Positive
-    max_tokens: Positive
+    part: ClassVar[str] = "captions"
+    sets: Decides[list[str]]
+    limit: Decides[Positive | None]
+    method: Decides[Literal["greedy", "beam", "nucleus"]]
+    beams: Decides[Positive]
+    max_tokens: Decides[Positive]
 
 
 class Distribution(Section):
-    sets: list[str]
-    records: Positive
-    permutations: Positive
+    part: ClassVar[str] = "distribution"
+    sets: Decides[list[str]]
+    records: Decides[Positive]
+    permutations: Decides[Positive]
 
 
 class Report(Section):
-    cases: Positive
+    part: ClassVar[str] = "report"
+    cases: Trivial[Positive]

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from esi.settings.registry import key_of
-from esi.settings.section import Positive, Section, Share
+from esi.settings.section import Decides, Part, Positive, Section, Share, Trivial, Varied
 
 SignalEncoderName = Annotated[str, key_of("esi.model.encoders", "ENCODERS")]
 
 
 class Model(Section):
-    signal_encoder: SignalEncoderName
-    text_tower: str
-    text_layers_trained: int = Field(ge=-1)
+    part: ClassVar[str] = "pretraining"
+    signal_encoder: Annotated[Decides[SignalEncoderName], Varied("table5b"), Part("encoder")]
+    text_tower: Decides[str]
+    text_layers_trained: Decides[int] = Field(ge=-1)
     # Upper limits are far beyond any model of this kind: a slip of the keyboard ends in a sentence, not in the memory.
-    embedding_dim: int = Field(gt=0, le=65_536)
-    decoder_layers: int = Field(gt=0, le=256)
-    decoder_heads: int = Field(gt=0, le=1024)
-    decoder_dim: int = Field(gt=0, le=65_536)
-    contrastive_loss: Literal["infonce", "siglip"]
-    initial_logit_scale: float = Field(gt=0, allow_inf_nan=False)
-    max_logit_scale: float = Field(gt=0, allow_inf_nan=False)
-    initial_logit_bias: float = Field(allow_inf_nan=False)
+    embedding_dim: Decides[int] = Field(gt=0, le=65_536)
+    decoder_layers: Decides[int] = Field(gt=0, le=256)
+    decoder_heads: Decides[int] = Field(gt=0, le=1024)
+    decoder_dim: Decides[int] = Field(gt=0, le=65_536)
+    contrastive_loss: Decides[Literal["infonce", "siglip"]]
+    initial_logit_scale: Decides[float] = Field(gt=0, allow_inf_nan=False)
+    max_logit_scale: Decides[float] = Field(gt=0, allow_inf_nan=False)
+    initial_logit_bias: Decides[float] = Field(allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Model:
@@ -34,30 +35,31 @@ class Model(Section):
 
 
 class Train(Section):
-    seed: int
-    epochs: Positive
-    batch_size: Positive
-    accumulate: Positive
-    lr: float = Field(gt=0)
-    text_lr_factor: float = Field(gt=0)
-    weight_decay: float = Field(ge=0)
-    schedule: Literal["step", "cosine"]
-    warmup_epochs: int = Field(ge=0)
-    decay_every: Positive
-    decay_factor: float = Field(gt=0, le=1)
-    clip_norm: float = Field(gt=0)
-    average: float = Field(ge=0, lt=1)
-    positives: Literal["own", "identical", "overlapping"]
-    mask_leads: Share
-    lambda_con: float = Field(ge=0)
-    lambda_cap: float = Field(ge=0)
-    caption_tokens: int = Field(ge=0)
-    text_views: list[Literal["full", "findings", "descriptions"]] = Field(min_length=1)
-    precision: Literal["auto", "bf16", "fp32"]
-    compile: bool
-    checkpoint_activations: bool
-    log_every: Positive
-    checkpoint_every: Positive
+    part: ClassVar[str] = "pretraining"
+    seed: Annotated[Decides[int], Part("seed")]
+    epochs: Decides[Positive]
+    batch_size: Decides[Positive]
+    accumulate: Decides[Positive]
+    lr: Annotated[Decides[float], Varied("table5b", beside="vit")] = Field(gt=0)
+    text_lr_factor: Decides[float] = Field(gt=0)
+    weight_decay: Decides[float] = Field(ge=0)
+    schedule: Decides[Literal["step", "cosine"]]
+    warmup_epochs: Decides[int] = Field(ge=0)
+    decay_every: Decides[Positive]
+    decay_factor: Decides[float] = Field(gt=0, le=1)
+    clip_norm: Decides[float] = Field(gt=0)
+    average: Decides[float] = Field(ge=0, lt=1)
+    positives: Decides[Literal["own", "identical", "overlapping"]]
+    mask_leads: Decides[Share]
+    lambda_con: Annotated[Decides[float], Varied("table5a", {0: "contrast"})] = Field(ge=0)
+    lambda_cap: Annotated[Decides[float], Varied("table5a", {0: "captioning"})] = Field(ge=0)
+    caption_tokens: Decides[int] = Field(ge=0)
+    text_views: Decides[list[Literal["full", "findings", "descriptions"]]] = Field(min_length=1)
+    precision: Decides[Literal["auto", "bf16", "fp32"]]
+    compile: Decides[bool]
+    checkpoint_activations: Decides[bool]
+    log_every: Trivial[Positive]
+    checkpoint_every: Trivial[Positive]
 
     @model_validator(mode="after")
     def _something_to_learn(self) -> Train:
