@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -47,7 +48,7 @@ COPIED = ("esi", "stages", "data/reference")
 
 
 def forget() -> None:
-    for cached in (closure.code_hash, closure.module_path, closure._tree, closure._imported):
+    for cached in (value for value in vars(closure).values() if hasattr(value, "cache_clear")):
         cached.cache_clear()
 
 
@@ -63,7 +64,10 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def edit(path: Path) -> None:
-    path.write_bytes(path.read_bytes() + b"\n# another line\n")
+    """Another line at the end, and a comment in every class: of settings a class counts when it is used."""
+    path.write_bytes(
+        re.sub(rb"^(class .*:)$", rb"\1  # edited", path.read_bytes(), flags=re.MULTILINE) + b"\n# another line\n"
+    )
     forget()
 
 
@@ -112,14 +116,14 @@ def test_it_follows_every_kind_of_import_and_stops_at_the_settings(small: Path) 
         closure.closure("esi.nothing")
 
 
-@pytest.mark.parametrize("edited", ["a", "b", "c", "__init__", "pack/__init__", "pack/d", "pack/e", "pack/f", "pack/g"])
+@pytest.mark.parametrize("edited", ["a", "b", "c", "pack/__init__", "pack/d", "pack/e", "pack/f", "pack/g"])
 def test_an_edit_of_any_member_changes_the_hash(small: Path, edited: str) -> None:
     before = closure.code_hash("esi.a")
     edit(small / "esi" / f"{edited}.py")
     assert closure.code_hash("esi.a") != before
 
 
-@pytest.mark.parametrize("edited", ["params", "h", "other"])
+@pytest.mark.parametrize("edited", ["params", "h", "other", "__init__"])
 def test_an_edit_elsewhere_leaves_it(small: Path, edited: str) -> None:
     before = closure.code_hash("esi.a")
     edit(small / "esi" / f"{edited}.py")
@@ -134,6 +138,47 @@ def test_a_module_that_becomes_imported_counts_and_one_that_moves_too(small: Pat
     shutil.move(small / "esi/pack/g.py", small / "esi/g.py")
     forget()
     assert closure.code_hash("esi.g") not in names
+
+
+SETTINGS_MODULE = """from pydantic import Field
+from esi.b import thing
+Share = Field(ge=0)
+class One:
+    share: Share
+class Two:
+    other: thing
+@decorated
+class Three(One):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("class Two:", "class Two:  # edited", set()),
+        ("class One:", "class One:  # edited", {"one", "three"}),
+        ("ge=0", "ge=1", {"one", "three"}),
+        ("@decorated", "@other", {"three"}),
+        ("from pydantic import Field", "from pydantic import Field, Strict", set()),
+    ],
+)
+def test_of_settings_what_is_used_counts(small: Path, old: str, new: str, changed: set[str]) -> None:
+    users = {
+        "one": "from esi.settings.x import One\n",
+        "three": "def f():\n    from esi.settings.x import Three\n",
+        "whole": "from esi.settings import x\n",
+        "none": "import os\n",
+    }
+    write(small, settings__x=SETTINGS_MODULE, **users)
+    (small / "esi/settings/__init__.py").write_text("")
+    forget()
+    before = {user: closure.code_hash(f"esi.{user}") for user in users}
+    write(small, settings__x=SETTINGS_MODULE.replace(old, new))
+    assert {user for user in users if closure.code_hash(f"esi.{user}") != before[user]} == changed | {"whole"}
+    assert closure.closure("esi.one") == {"esi", "esi.one", "esi.settings", "esi.settings.x:One", "esi.settings.x:Share"}
+    write(small, two="from esi.settings.x import Two\n")
+    assert {"esi.b", "esi.c"} <= closure.closure("esi.two"), "what a setting is made of counts as well"
 
 
 def test_data_that_a_module_names_counts(small: Path) -> None:

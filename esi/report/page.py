@@ -23,6 +23,8 @@ from esi.report import (
 from esi.report.inputs import Inputs
 from esi.report.ours import Ours
 
+DATA_FILES = ("templates/*",)  # for `esi.closure`
+
 
 def render(params: Params, metrics: Path, data: Path, paper: Path) -> str:
     """The page: the same text for the same files and settings.

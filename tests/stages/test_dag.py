@@ -76,7 +76,7 @@ def ran(output: str) -> set[str]:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     made = Project(tmp_path_factory.mktemp("project"))
     output = made("dvc", "repro")
-    assert {"simulate", "ingest@mimic", "describe", "pairs"} | TRAINED <= ran(output)
+    assert {"code", "simulate", "ingest@mimic", "describe", "pairs"} | TRAINED <= ran(output)
     made("git", "add", "-A")
     made.commit()
     yield made
@@ -119,8 +119,10 @@ def test_editing_evaluation_runs_evaluation_only(project: Project) -> None:
     path = project.folder / "esi/evaluate/linear_probe.py"
     before = path.read_text()
     path.write_text(before + "\n# edited\n")
+    assert ran(project("dvc", "repro", "code")) == {"code"}
     assert ran(project("dvc", "repro", "--dry")) == {"linear_probe"}
     path.write_text(before)
+    assert ran(project("dvc", "repro")) == set(), "the old code comes from the run cache"
 
 
 def test_editing_an_entry_of_the_handbook_writes_only_its_descriptions_anew(project: Project) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
@@ -30,7 +29,6 @@ def control_features(control: str, store: SignalStore, records: Mapping[str, lis
     Raises:
         EsiError: the control's library is not installed.
     """
-    module_name = f"esi.evaluate.controls.{MODULES[control]}"
     try:
         releases = [version(library) for library in LIBRARIES[control]]
     except PackageNotFoundError as error:
@@ -39,11 +37,26 @@ def control_features(control: str, store: SignalStore, records: Mapping[str, lis
             f"pip install -c constraints.txt -e '.[{control}]', or take {control} out"
         ) from None
     listed = (f"{name} {content_hash(*records[name])}" for name in sorted(records))
-    key = content_hash(control, *releases, code_hash(__name__, module_name), store.key, *listed)
+    key = content_hash(control, *releases, _code_hash(control), store.key, *listed)
     path = cache_folder("controls") / f"{key[:32]}.npz"
     found = read_arrays(path)
     if found is None:
-        module: ModuleType = importlib.import_module(module_name)
-        found = module.features(store, records)
+        found = _module(control).features(store, records)
         write_arrays(path, found)
     return {name: found[name] for name in records}
+
+
+def _module(control: str) -> ModuleType:
+    """The control's own, imported when it is asked for: a library may be absent."""
+    if control == "hand":
+        from esi.evaluate.controls import hand_features
+
+        return hand_features
+    from esi.evaluate.controls import rocket
+
+    return rocket
+
+
+def _code_hash(control: str) -> str:
+    others = {f"{__package__}.{module}" for name, module in MODULES.items() if name != control}
+    return code_hash(__name__, without=frozenset(others))
