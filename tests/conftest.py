@@ -10,6 +10,14 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import pytest
+from hypothesis import settings
+
+# No test of the clock, and the same examples in every run: a look for new ones is `pytest --hypothesis-profile=default`.
+settings.register_profile("esi", deadline=None, derandomize=True)
+settings.load_profile("esi")
+
+# Files that take minutes; with several processes they are started first, so that none is left alone with one at the end.
+SLOWEST = ("stages/test_dag.py", "pretrain/test_resume.py", "evaluate/test_fine_tune_runs.py", "benchmarks/test_faulty_answers.py")
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "real"
@@ -28,3 +36,9 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine-local cache of the test's own."""
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     return tmp_path / ".cache"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slowest files first."""
+    files = [ROOT / "tests" / name for name in SLOWEST]
+    items.sort(key=lambda item: files.index(item.path) if item.path in files else len(files))

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from esi.ecg.entries import ReleaseError
@@ -31,6 +31,7 @@ def grouped(code: str, mark: str) -> str:
 
 
 @given(code=CODES, before=GAPS, after=GAPS, form=st.integers(0, 13))
+@example(code="368009", before="", after="", form=5)
 def test_a_touched_code_is_the_code(code: str, before: str, after: str, form: int) -> None:
     digits = len(code) - 1
     forms = [
@@ -38,7 +39,8 @@ def test_a_touched_code_is_the_code(code: str, before: str, after: str, form: in
         grouped(code, ","), grouped(code, "."), grouped(code, " "), grouped(code, "\u00a0"), grouped(code, "’"),
         f"'{code}", f'="{code}"', f"“{code}”", code.translate({ord(str(n)): 0xFF10 + n for n in range(10)}),
     ]  # fmt: skip
-    assert whole(f"{before}{forms[form]}{after}") == code
+    one_group = form in range(5, 10) and len(code) <= 6  # 368,009 may be 368 as well
+    assert whole(f"{before}{forms[form]}{after}") == (None if one_group else code)
     assert not lost_digits(forms[form])
 
 
