@@ -17,7 +17,7 @@ settings.register_profile("esi", deadline=None, derandomize=True)
 settings.load_profile("esi")
 
 # Files that take minutes; with several processes they are started first, so that none is left alone with one at the end.
-SLOWEST = ("stages/test_dag.py", "pretrain/test_resume.py", "evaluate/test_fine_tune_runs.py", "benchmarks/test_faulty_answers.py")
+SLOWEST = ("stages/test_dag", "pretrain/test_resume", "evaluate/test_fine_tune_runs", "benchmarks/test_faulty_answers")
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "real"
@@ -40,5 +40,5 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slowest files first."""
-    files = [ROOT / "tests" / name for name in SLOWEST]
+    files = [ROOT / "tests" / f"{name}.py" for name in SLOWEST]
     items.sort(key=lambda item: files.index(item.path) if item.path in files else len(files))
