@@ -31,14 +31,17 @@ from esi import params
 from esi.command import run
 from esi.ecg.statements.descriptions import read_descriptions
 from esi.errors import EsiError
-from esi.evaluate.ecg_set import EcgSet, candidates
+from esi.evaluate.ecg_set import EcgSet
 from esi.evaluate.fine_tune.classifier import predict
 from esi.evaluate.logistic import Question, fit_and_score
 from esi.evaluate.metrics import auroc, interval, macro, subject_weights
+from esi.evaluate.models.abilities import why_not
+from esi.evaluate.models.encoders import Encoders
+from esi.evaluate.models.registry import EVALUATED, RANDOM, Ability
 from esi.evaluate.split import Split
 from esi.evaluate.tasks import Task, read_task
-from esi.evaluate.zero_shot import PromptEncoder, class_prompts, zero_shot_scores
-from esi.model.export import NO_SPACE, read_config
+from esi.evaluate.zero_shot import class_prompts, zero_shot_scores
+from esi.model.export import read_config
 from esi.params import Params
 
 TITLES = {PTBXL: "ptbxl_super", CPSC: "cpsc"}
@@ -108,19 +111,18 @@ def zero_shot(
     descriptions: dict[str, str] = {}
     if DESCRIPTIONS.exists():
         descriptions = read_descriptions(DESCRIPTIONS)
-    found: dict[str, list[Scores]] = {"esi": [], "random": []}
-    if "zero_shot" not in read_config(model).abilities:
-        raise EsiError(f"{model} cannot be tested zero-shot: {NO_SPACE}; give --only supervised, or --model another")
-    for candidate in candidates(model, settings.evaluate.random_seeds, sets.values()):
-        if candidate.name == "esi":
-            embed = PromptEncoder(candidate.model)
+    if reason := why_not(read_config(model), Ability.ZERO_SHOT):
+        raise EsiError(f"{model} cannot be tested zero-shot: {reason}; give --only supervised, or --model another")
+    encoders = Encoders(model, settings.evaluate.random_seeds, sets.values())
+    runs: dict[str, list[Scores]] = {EVALUATED: [], RANDOM: []}
+    for candidate in encoders:
         scores: Scores = {}
         for name, ecgs in sets.items():
             prompts = [class_prompts(of, settings.zero_shot.prompts, descriptions) for of in task_of(name, settings).classes]
             z_NE = ecgs.encode(candidate.model, candidate.key, "test", splits[name].records).z_NE
-            scores[name] = zero_shot_scores(z_NE, embed(prompts))
-        found[candidate.name].append(scores)
-    return found["esi"], found["random"]
+            scores[name] = zero_shot_scores(z_NE, encoders.texts(prompts))
+        runs[candidate.name].append(scores)
+    return runs[EVALUATED], runs[RANDOM]
 
 
 def figures(

@@ -1,48 +1,42 @@
-"""How far each test set lies from the pretraining ECGs in the encoders' eyes."""
+"""How far each test set lies from the pretraining ECGs in the models' eyes."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from statistics import fmean
-
-import polars as pl
-
 from esi import params
 from esi.command import run
-from esi.evaluate.distribution import PretrainingSample, discrepancy, draw_test
-from esi.evaluate.ecg_set import EcgSet, candidates
+from esi.evaluate.controls.attempt import Failures
+from esi.evaluate.distribution import by_embeddings, by_encoders, draw_test, headline, table
+from esi.evaluate.ecg_set import open_sets
+from esi.evaluate.models.abilities import lacks
+from esi.evaluate.models.embeddings import read_embeddings, unproven_embeddings
+from esi.evaluate.models.encoders import Encoders
+from esi.evaluate.models.registry import Ability
+from esi.evaluate.models.remarks import remarks
+from esi.evaluate.pretraining_sample import PretrainingSample
 from esi.files import replacing_folder, write_json, write_text
-from esi.model.export import NO_SPACE, read_config
-from esi.paths import DETAILS, ECG, METRICS, MODEL, PAIRS
+from esi.paths import DETAILS, ECG, METRICS, PAIRS
+
+OUTS = (METRICS / "distribution", DETAILS / "distribution")
 
 
 def main() -> None:
     settings = params.load()
-    most, batch_size = settings.distribution.records, settings.evaluate.batch_size
-    pretraining = PretrainingSample(PAIRS, ECG, settings.signal, most, batch_size)
-    sets = [EcgSet(name, ECG, settings.signal, batch_size) for name in settings.distribution.sets]
-    tests = {ecgs.dataset: draw_test(ecgs, most) for ecgs in sets}
-    rows = []
-    for candidate in candidates(MODEL, settings.evaluate.random_seeds, sets):
-        before = pretraining.encode(candidate.model, candidate.key)
-        for ecgs in sets:
-            test = ecgs.encode(candidate.model, candidate.key, "test", tests[ecgs.dataset])
-            spaces = [("pooled", before.pooled_ND, test.pooled_ND)]
-            spaces += [("z", before.z_NE, test.z_NE)] * candidate.model.config.contrastive  # else nothing has trained it
-            for space, first, second in spaces:
-                found = discrepancy(first, second, settings.distribution.permutations, settings.evaluate.seed)
-                rows.append({"set": ecgs.dataset, "model": candidate.name, "space": space} | asdict(found))
-    if "zero_shot" not in read_config(MODEL).abilities:
-        print(f"No distances in the space of z: {NO_SPACE}.")
-    table = pl.DataFrame(rows).with_columns(pl.col("bandwidth", "mmd2", "p_value").round(6))
-    with replacing_folder(METRICS / "distribution") as metrics, replacing_folder(DETAILS / "distribution") as details:
-        for name in tests:
-            of_set = table.filter(pl.col("set") == name).drop("set")
+    evaluate, wanted = settings.evaluate, settings.distribution
+    embeddings = read_embeddings(evaluate.embeddings)
+    pretraining = PretrainingSample(PAIRS, ECG, settings.signal, wanted.records, evaluate.batch_size)
+    sets = open_sets(wanted.sets, settings.signal, evaluate.batch_size)
+    tests = {name: draw_test(ecgs, wanted.records) for name, ecgs in sets.items()}
+    failures: Failures = {}
+    theirs = by_embeddings(embeddings, tests, pretraining, wanted, evaluate.seed, failures)
+    encoders = Encoders.of(evaluate, sets.values())
+    rows = by_encoders(encoders, sets, tests, pretraining, wanted, evaluate.seed) + theirs
+    lacks(evaluate.model, Ability.ZERO_SHOT, "distances in the space of z")
+    unproven = encoders.unproven | unproven_embeddings(embeddings)
+    with replacing_folder(OUTS[0]) as metrics, replacing_folder(OUTS[1]) as details:
+        for name, records in tests.items():
+            of_set = table(rows, name)
             write_text(details / f"{name}.csv", of_set.write_csv())
-            pooled = of_set.filter(pl.col("space") == "pooled")
-            ours, random = (pooled.filter(pl.col("model") == model)["mmd2"].to_list() for model in ("esi", "random"))
-            figures = {"metric": "MMD2", "value": ours[0], "random": round(fmean(random), 6), "n_test": len(tests[name])}
-            write_json(metrics / f"{name}.json", figures)
+            write_json(metrics / f"{name}.json", headline(of_set, len(records)) | remarks(name, failures, unproven))
 
 
 if __name__ == "__main__":

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from esi import params
 from esi.command import run
-from esi.evaluate.ecg_set import EcgSet, candidates
+from esi.evaluate.ecg_set import open_sets
 from esi.evaluate.fine_tune.launch import launch
 from esi.evaluate.fine_tune.runs import fine_tune, runs_of
+from esi.evaluate.models.encoders import Encoders
+from esi.evaluate.models.remarks import write_remarks
 from esi.evaluate.predictions import write_predictions
 from esi.evaluate.tasks import tasks_to_run
 from esi.files import replacing_folder
-from esi.paths import ECG, MODEL, PREDICTIONS
+from esi.paths import PREDICTIONS
 
 
 def main() -> None:
@@ -19,21 +21,22 @@ def main() -> None:
     launched = launch(settings.fine_tune.precision)  # first: it chooses this process's device
     tasks = [task for task in tasks_to_run(settings.tasks, settings.ingest) if task.name in settings.fine_tune.tasks]
     batch_size = settings.evaluate.batch_size
-    sets = {name: EcgSet(name, ECG, settings.signal, batch_size) for name in {task.dataset for task in tasks}}
-    pretrained = next(candidates(MODEL, [], sets.values()))
-    found, checkpoints = {}, []
+    sets = open_sets({task.dataset for task in tasks}, settings.signal, batch_size)
+    encoders = Encoders.of(settings.evaluate, sets.values())
+    predictions, checkpoints = {}, []
     for task in tasks:
         results = [
-            fine_tune(task, sets[task.dataset], pretrained, item, settings.fine_tune, batch_size, launched)
+            fine_tune(task, sets[task.dataset], encoders.evaluated, item, settings.fine_tune, batch_size, launched)
             for item in runs_of(settings.fine_tune)
         ]
-        found[task.name] = [prediction for _, predictions in results for prediction in predictions]
+        predictions[task.name] = [prediction for _, of_run in results for prediction in of_run]
         checkpoints += [checkpoint for checkpoint, _ in results]
     if not launched.main:
         return
     with replacing_folder(PREDICTIONS / "fine_tune") as folder:
         for task in tasks:
-            write_predictions(folder / f"{task.name}.parquet", task.class_names, found[task.name])
+            write_predictions(folder / f"{task.name}.parquet", task.class_names, predictions[task.name])
+        write_remarks(folder, {}, encoders.unproven)
     for checkpoint in checkpoints:
         checkpoint.delete()
 

@@ -25,10 +25,11 @@ from esi.cqa.write.description import Question
 from esi.cqa.write.extractive import ExtractiveWriter
 from esi.ecg.shards import Shard
 from esi.evaluate.controls.features import control_features
-from esi.evaluate.ecg_set import Candidate, EcgSet
+from esi.evaluate.ecg_set import EcgSet
 from esi.evaluate.encode import encode
 from esi.evaluate.fine_tune import runs as fine_tune_runs
 from esi.evaluate.identify import fine_tune as identify_fine_tune
+from esi.evaluate.models.encoders import Candidate
 from esi.model.esi import ESI
 from esi.pairs.columns import PairColumns
 from esi.params import load

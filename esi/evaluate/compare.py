@@ -23,7 +23,7 @@ from esi.command import run
 from esi.errors import EsiError
 from esi.evaluate.metrics import interval, p_value, subject_weights
 from esi.evaluate.predictions import Prediction
-from esi.evaluate.results.figures import figures
+from esi.evaluate.results.figures import score_model
 from esi.evaluate.results.models import PROTOCOLS, Model, check_same_records, headline, read_models
 from esi.evaluate.results.tables import METRICS
 from esi.evaluate.split import Split
@@ -172,7 +172,7 @@ def _compare_task(
     test = model_a.runs[0].test
     check_same_records(test, model_b.runs[0].test, *labels)
     weights_RN = subject_weights(test.split.subjects, resamples, seed)
-    of_a, of_b = figures(model_a, metric, weights_RN), figures(model_b, metric, weights_RN)
+    of_a, of_b = score_model(model_a, metric, weights_RN), score_model(model_b, metric, weights_RN)
 
     def row(name: str | None, a_R: np.ndarray, b_R: np.ndarray) -> Difference:
         counts = (len(order), len(records_a) - len(order), len(records_b) - len(order))

@@ -10,7 +10,7 @@ import polars as pl
 from esi.ecg.signal_shape import same_recordings
 from esi.ecg.tables import identified
 from esi.errors import EsiError
-from esi.model.esi import ESI
+from esi.model.ecg_model import EcgModel
 from esi.model.manifest import SHAPE, SIGNAL, SUBJECT, among, by_release, keys, of
 
 HELD_OUT = ("test", "validation")  # thresholds and penalties are chosen on validation records
@@ -20,7 +20,16 @@ class ContaminationError(EsiError):
     """The model was trained on what it is to be evaluated on, or does not say what it was trained on."""
 
 
-def refuse_contaminated(model: ESI, folder: Path, dataset: str, records: pl.DataFrame) -> None:
+def unproven(model: EcgModel, folder: Path | str) -> str | None:
+    """Why nobody knows what a model was trained on, in words; None where its manifest says it."""
+    if model.trained_on is None:
+        return f"{folder} does not say whose ECGs it was trained on"
+    if not by_release(model.trained_on):
+        return f"{folder} says whose ECGs it was trained on by the names of the data sets alone, as an earlier version did"
+    return None
+
+
+def refuse_contaminated(model: EcgModel, folder: Path | str, dataset: str, records: pl.DataFrame) -> None:
     """Stop where a model has seen a subject or a very signal of a data set's test or validation records.
 
     Both are recognised under whatever name, in whatever layout and at whatever rate they were trained on: a subject by its
@@ -33,16 +42,12 @@ def refuse_contaminated(model: ESI, folder: Path, dataset: str, records: pl.Data
     Raises:
         ContaminationError: it has, or the model has no manifest or one of an earlier version.
     """
-    if model.trained_on is None:
+    if reason := unproven(model, folder):
         raise ContaminationError(
-            f"{folder} does not say whose ECGs it was trained on, so that nobody knows whether {dataset} is a fair test: "
-            "pretrain it anew with this version (dvc repro -f pretrain), which writes training.parquet beside the weights"
+            f"{reason}, so that nobody knows whether {dataset} is a fair test: pretrain it anew with this version "
+            "(dvc repro -f pretrain), which writes training.parquet beside the weights"
         )
-    if not by_release(model.trained_on):
-        raise ContaminationError(
-            f"{folder} says whose ECGs it was trained on by the names of the data sets alone, as an earlier version did, so "
-            f"that nobody knows whether {dataset} is a fair test: pretrain it anew with this version (dvc repro -f pretrain)"
-        )
+    assert model.trained_on is not None
     shapes = of(model.trained_on, SHAPE).to_pylist()
     records = identified(records.with_columns(dataset=pl.lit(dataset)))
     for split in HELD_OUT:

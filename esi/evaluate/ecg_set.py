@@ -1,25 +1,22 @@
-"""The evaluated records of one data set by split, with their labels for a task, and the encoders compared on them."""
+"""The evaluated records of one data set by split, with their labels for a task."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-import torch
 
 from esi.ecg.signal_shape import same_recordings
 from esi.ecg.signals import SignalStore, open_store
 from esi.ecg.tables import identified, table_paths
 from esi.errors import EsiError
-from esi.evaluate.contamination import refuse_contaminated
 from esi.evaluate.encode import Encoded, Strip, encode
 from esi.evaluate.split import Split
 from esi.evaluate.tasks import Task
-from esi.files import content_hash, file_hash
-from esi.model.esi import ESI
+from esi.model.ecg_model import EcgModel
+from esi.paths import ECG
 from esi.settings.data import Signal
 
 SPLITS = ["train", "validation", "test"]
@@ -79,7 +76,7 @@ class EcgSet:
         rows = rows.filter(labelled)
         return Split(rows["record_id"].to_list(), rows["subject_id"].to_list(), labels_NK[labelled])
 
-    def refuse_other_signals(self, model: ESI) -> None:
+    def refuse_other_signals(self, model: EcgModel) -> None:
         """Stop where these are not signals as the model was trained on.
 
         Raises:
@@ -92,8 +89,8 @@ class EcgSet:
                 f"is {given.rate} and signal.highpass_hz {given.highpass_hz} in params.yaml: set them back or pretrain anew"
             )
 
-    def encode(self, model: ESI, key: str, split: str, records: list[str], strip: Strip | None = None) -> Encoded:
-        """Some records of a split through a model of `candidates`. The whole split is encoded once, for all tasks.
+    def encode(self, model: EcgModel, key: str, split: str, records: list[str], strip: Strip | None = None) -> Encoded:
+        """Some records of a split through a model of `Encoders`. The whole split is encoded once, for all tasks.
 
         Raises:
             EsiError: the model was trained on signals of another rate or filter.
@@ -104,36 +101,9 @@ class EcgSet:
         encoded = encode(model, key, self.store, every, self._batch_size, strip)
         place_of = {record: place for place, record in enumerate(every)}
         places = [place_of[record] for record in records]
-        return Encoded(encoded.pooled_ND[places], encoded.z_NE[places])
+        return encoded.of(places)
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """An encoder that is evaluated."""
-
-    name: str  # esi, or random
-    seed: int  # of the random weights
-    key: str  # content hash
-    model: ESI
-
-
-def candidates(model_folder: Path, random_seeds: list[int], sets: Iterable[EcgSet]) -> Iterator[Candidate]:
-    """The pretrained model, then its copies with a randomly initialised signal encoder, on the GPU where there is one.
-
-    Every figure stands beside its counterpart from the random encoders: a task that they solve as well proves nothing.
-
-    Args:
-        sets: the data sets that they will be evaluated on.
-
-    Raises:
-        ContaminationError: the model was trained on a test or validation subject or signal of one of them, or does not say
-            what it was trained on.
-    """
-    pretrained = ESI.from_pretrained(model_folder).to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    for ecgs in sets:
-        refuse_contaminated(pretrained, model_folder, ecgs.dataset, ecgs.records)
-    key = content_hash(file_hash(model_folder / "model.safetensors"), file_hash(model_folder / "config.json"))
-    yield Candidate("esi", 0, key, pretrained)
-    for seed in random_seeds:
-        other = pretrained.with_random_signal_encoder(seed).eval()
-        yield Candidate("random", seed, content_hash(key, "random", str(seed)), other)
+def open_sets(datasets: Iterable[str], signal: Signal, batch_size: int) -> dict[str, EcgSet]:
+    """Some of the ingested data sets, by name."""
+    return {name: EcgSet(name, ECG, signal, batch_size) for name in datasets}

@@ -16,7 +16,7 @@ from esi.closure import code_hash
 from esi.ecg.signals import SignalStore, gather_millivolts
 from esi.errors import EsiError
 from esi.files import cache_folder, content_hash
-from esi.model.esi import ESI
+from esi.model.ecg_model import EcgModel
 from esi.sealed import read_arrays, write_arrays
 
 
@@ -25,7 +25,11 @@ class Encoded:
     """Records as a model sees them, in the order that was asked for."""
 
     pooled_ND: np.ndarray  # the encoder's pooled output: what probes read
-    z_NE: np.ndarray  # normalised contrastive embedding: what zero-shot and retrieval read
+    z_NE: np.ndarray  # normalised contrastive embedding, what zero-shot and retrieval read; [N, 0] of a model without one
+
+    def of(self, places: Sequence[int]) -> Encoded:
+        """Those of some records."""
+        return Encoded(self.pooled_ND[places], self.z_NE[places])
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Strip:
 
 @torch.inference_mode()
 def encode(
-    model: ESI, model_key: str, store: SignalStore, records: Sequence[str], batch_size: int, strip: Strip | None = None
+    model: EcgModel, model_key: str, store: SignalStore, records: Sequence[str], batch_size: int, strip: Strip | None = None
 ) -> Encoded:
     """Encode records of one store, or take them from the cache.
 
@@ -69,7 +73,7 @@ def encode(
                 valid_B = (valid_B - strip.start).clamp(max=strip.length)
             out = model.encode_ecg(ecg_BCT, valid_B)  # valid lengths stay where the encoder counts with them
             pooled.append(out["pooled"].float().cpu().numpy())
-            z.append(out["z"].float().cpu().numpy())
+            z.append(out["z"].float().cpu().numpy() if "z" in out else np.zeros((len(some), 0), np.float32))
         arrays = {"pooled": np.concatenate(pooled), "z": np.concatenate(z)}
         bad_N = ~(np.isfinite(arrays["pooled"]).all(axis=1) & np.isfinite(arrays["z"]).all(axis=1))
         if bad_N.any():

@@ -5,72 +5,23 @@ Legend: N records, K classes, D features, P penalties.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from esi.closure import code_hash
-from esi.ecg.signals import SignalStore
 from esi.errors import EsiError
-from esi.evaluate.controls.attempt import Failures, attempt
-from esi.evaluate.controls.features import control_features
-from esi.evaluate.ecg_set import SPLITS, EcgSet, candidates
+from esi.evaluate.ecg_set import SPLITS, EcgSet
 from esi.evaluate.logistic import Question, fit_and_score
 from esi.evaluate.metrics import auroc
+from esi.evaluate.models.features import Frozen
 from esi.evaluate.predictions import Prediction
 from esi.evaluate.shares import draw_share
 from esi.evaluate.split import Split
 from esi.evaluate.tasks import Task
 from esi.files import cache_folder, content_hash
 from esi.sealed import read_arrays, write_arrays
-from esi.settings.evaluation import Evaluate, LinearProbe
-
-
-@dataclass(frozen=True)
-class Frozen:
-    """What one model makes of one data set."""
-
-    model: str  # esi, random, hand, rocket
-    seed: int  # of the random weights
-    first: bool  # of its name: the other random encoders are probed with all labels alone
-    features: Mapping[str, np.ndarray]  # by split, [N, D] of all its records in the order of EcgSet.of
-
-
-def frozen_features(
-    sets: Sequence[EcgSet], model_folder: Path, settings: Evaluate, failures: Failures | None = None
-) -> Iterator[tuple[EcgSet, Frozen]]:
-    """The features of every data set through the pretrained encoder, the random ones, and the controls without any encoder.
-
-    An encoder is in evaluation mode and sees no label; a record's features do not depend on its company. A control that
-    fails on a set is left out there and noted in `failures`.
-    """
-    for candidate in candidates(model_folder, settings.random_seeds, sets):
-        for ecgs in sets:
-            features = {
-                name: ecgs.encode(candidate.model, candidate.key, name, ecgs.of(name)["record_id"].to_list()).pooled_ND
-                for name in SPLITS
-            }
-            first = candidate.name != "random" or candidate.seed == settings.random_seeds[0]
-            yield ecgs, Frozen(candidate.name, candidate.seed, first, features)
-    failures = {} if failures is None else failures
-    for control in settings.controls:
-        for ecgs in sets:
-            records = {name: ecgs.of(name)["record_id"].to_list() for name in SPLITS}
-            found = attempt(control, ecgs.dataset, partial(_finite, control, ecgs.store, records), failures)
-            if found is not None:
-                yield ecgs, Frozen(control, 0, True, found)
-
-
-def _finite(control: str, store: SignalStore, records: Mapping[str, list[str]]) -> dict[str, np.ndarray]:
-    found = control_features(control, store, records)
-    for split, features_ND in found.items():
-        bad = int((~np.isfinite(features_ND)).any(axis=1).sum())
-        if bad:
-            raise EsiError(f"its features of {bad} {split} records are not finite")
-    return found
+from esi.settings.evaluation import LinearProbe
 
 
 def probe(

@@ -20,11 +20,9 @@ from esi.errors import EsiError
 from esi.evaluate.split import Split
 from esi.files import write_table
 
-UNAVAILABLE = "unavailable.json"  # beside the predictions: why a control has none, by control and data set
-OURS = "esi"
 SCHEMA = pa.schema(
     [
-        ("model", pa.string()),  # esi, random (a randomly initialised encoder), hand, rocket, supervised
+        ("model", pa.string()),  # its name in esi.evaluate.models.registry
         ("variant", pa.string()),  # what else tells its figures apart: the kind of prompts; "" for those that count
         ("share", pa.float64()),  # of the training subjects whose labels it saw; 0: none
         ("seed", pa.int32()),
@@ -89,7 +87,7 @@ def read_predictions(source: Path | pa.BufferReader) -> tuple[list[str], list[Pr
     changes = [np.r_[True, values[1:] != values[:-1]] for values in columns.values()]
     starts = np.flatnonzero(np.logical_or.reduce(changes)) if len(table) else np.zeros(0, int)
     ends = [*starts[1:], len(table)] if len(table) else []
-    found = []
+    predictions = []
     for start, end in zip(starts, ends, strict=True):
         rows = table.slice(start, end - start)
         labels_NK, scores_NK = (
@@ -98,8 +96,8 @@ def read_predictions(source: Path | pa.BufferReader) -> tuple[list[str], list[Pr
         )
         model, variant, share, seed, name = (columns[key][start] for key in keys)
         split = Split(rows["record_id"].to_pylist(), rows["subject_id"].to_pylist(), labels_NK)
-        found.append(Prediction(model, name, split, scores_NK, share, seed, variant))
-    return classes, found
+        predictions.append(Prediction(model, name, split, scores_NK, share, seed, variant))
+    return classes, predictions
 
 
 def _offsets(values_NK: np.ndarray) -> pa.Array:

@@ -21,7 +21,7 @@ SCHEMA = {
 }
 
 
-def record_texts(records: pl.DataFrame, descriptions: Mapping[str, str], model_folder: Path) -> pl.DataFrame:
+def record_texts(records: pl.DataFrame, descriptions: Mapping[str, str], model: Path | str) -> pl.DataFrame:
     """The records that have a finding, each with its text and all of its canonical findings.
 
     Texts are composed as pretraining texts are, within the tokens that the model reads, but without age and sex: a text
@@ -31,7 +31,7 @@ def record_texts(records: pl.DataFrame, descriptions: Mapping[str, str], model_f
     Args:
         records: of `EcgSet.of`.
         descriptions: by normalised statement; empty where pretraining had none.
-        model_folder: data/model, for its tokenizer and its longest text.
+        model: folder of an export, or its id on the Hub, for its tokenizer and its longest text.
 
     Returns:
         record_id, subject_id, text, statements; in the order of the records.
@@ -39,11 +39,12 @@ def record_texts(records: pl.DataFrame, descriptions: Mapping[str, str], model_f
     Raises:
         EsiError: no record has a finding, or the model reads no texts.
     """
-    config = export.read_config(model_folder)
+    folder = export.located(model)
+    config = export.read_config(folder)
     if not isinstance(config, Config):
-        raise export.of_another_class(model_folder, config, "one that reads texts")
+        raise export.of_another_class(folder, config, "one that reads texts")
     longest = config.max_tokens
-    count_tokens = token_counter(str(model_folder / export.TEXT))
+    count_tokens = token_counter(str(folder / export.TEXT))
     rows = []
     for record, subject, statements in records.select("record_id", "subject_id", "statements").iter_rows():
         text = compose(None, None, statements, descriptions, count_tokens, longest).text

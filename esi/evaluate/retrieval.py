@@ -9,16 +9,17 @@ Legend: Q queries, C candidates, B queries at a time, E embedding width, N recor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from tqdm import tqdm
 
+from esi.evaluate.ecg_set import EcgSet
 from esi.evaluate.metrics import interval, subject_weights
-from esi.evaluate.zero_shot import TEXTS_AT_ONCE, PromptEncoder
-from esi.model.esi import ESI
+from esi.evaluate.models.encoders import Encoders
+from esi.evaluate.models.registry import EVALUATED, RANDOM
+from esi.evaluate.models.texts import TextEncoder
 
 DEPTHS = (1, 5, 10)
 SCORES_AT_ONCE = 2**22  # cosines in memory: 17 MB
@@ -90,13 +91,6 @@ class Texts:
         return cls(distinct, np.array([number[text] for text in records["text"]]), records["subject_id"].to_list())
 
 
-def embed_texts(model: ESI, texts: Sequence[str]) -> np.ndarray:
-    """Texts in the contrastive space [Q, E], float32, unit length."""
-    embed = PromptEncoder(model)
-    starts = tqdm(range(0, len(texts), TEXTS_AT_ONCE), desc="texts", unit="batch", leave=False)
-    return np.concatenate([embed([texts[start : start + TEXTS_AT_ONCE]])[0] for start in starts])
-
-
 @dataclass(frozen=True)
 class Direction:
     """Figures of one direction: a record's ECG or its text looks among all distinct texts or all ECGs."""
@@ -110,7 +104,7 @@ class Direction:
 
     def row(self, model: str) -> dict[str, str | int | float]:
         """The row of metrics/details/retrieval/<set>.csv."""
-        figures = {
+        recalls = {
             f"recall_{depth}{end}": value
             for depth, values in self.recalls.items()
             for end, value in zip(("", "_low", "_high"), values, strict=True)
@@ -120,7 +114,7 @@ class Direction:
             "model": model,
             "queries": self.queries,
             "candidates": self.candidates,
-            **figures,
+            **recalls,
             "median_rank": self.median_rank,
             "chance_recall_10": self.chance,
         }
@@ -160,3 +154,42 @@ def _direction(name: str, runs: Sequence[Ranks], candidates: int, right_N: np.nd
         median_rank=float(np.mean([np.median(run.rank()) for run in runs])),
         chance=float(found_within(np.full(len(right_N), candidates), right_N, drawn_N).mean()),
     )
+
+
+def details(directions: Mapping[str, Sequence[Direction]]) -> pl.DataFrame:
+    """The table of metrics/details/retrieval/<set>.csv. directions: of `retrieval`, by model."""
+    rows = [direction.row(model) for model, of_model in directions.items() for direction in of_model]
+    return pl.DataFrame(rows).sort("direction", "model")
+
+
+def headline(directions: Mapping[str, Sequence[Direction]]) -> dict[str, str | float | int]:
+    """The content of metrics/retrieval/<set>.json: how often an ECG's text is among its first ten."""
+    of_model = {model: found[0] for model, found in directions.items()}  # ECG to text
+    ours, random = of_model[EVALUATED], of_model[RANDOM]
+    value, low, high = ours.recalls[10]
+    recalls = {"value": value, "low": low, "high": high, RANDOM: random.recalls[10][0]}
+    rounded = {key: round(recall, 6) for key, recall in recalls.items()}
+    return {"metric": "recall@10", **rounded, "n_test": ours.queries}
+
+
+def retrieve(
+    encoders: Encoders, sets: Mapping[str, EcgSet], records: Mapping[str, pl.DataFrame], resamples: int, seed: int
+) -> dict[str, dict[str, list[Direction]]]:
+    """`retrieval` by every model, by data set.
+
+    Args:
+        sets, records: data sets and those of `record_texts`, by name. resamples, seed: of the bootstrap.
+    """
+    runs: dict[str, dict[str, list[np.ndarray]]] = {name: {} for name in sets}
+    for candidate in encoders:
+        for name, ecgs in sets.items():
+            z_NE = ecgs.encode(candidate.model, candidate.key, "test", records[name]["record_id"].to_list()).z_NE
+            runs[name].setdefault(candidate.name, []).append(z_NE)
+    directions = {}
+    for name, of_set in runs.items():
+        texts = Texts.of(records[name])
+        text_UE = TextEncoder(encoders.evaluated.esi)([texts.distinct])[0]
+        directions[name] = {
+            model: retrieval(of_model, text_UE, texts, resamples, seed) for model, of_model in of_set.items()
+        }
+    return directions

@@ -9,19 +9,18 @@ Legend: N records, K classes, P prompts of a class, E embedding width.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 
 import numpy as np
-import torch
 
 from esi.ecg.statements.descriptions import described
 from esi.ecg.statements.wording import normalise
 from esi.errors import EsiError
+from esi.evaluate.ecg_set import EcgSet
+from esi.evaluate.models.encoders import Encoders
+from esi.evaluate.predictions import Prediction
 from esi.evaluate.tasks import Task, TaskClass
-from esi.model.esi import ESI
 from esi.pairs.text import findings_sentence
 
-TEXTS_AT_ONCE = 64
 KINDS = ("names", "findings", "descriptions", "templates")
 TEMPLATES = (
     "{}.",
@@ -75,25 +74,6 @@ def prompt_variants(
             yield kind, [class_prompts(item, [kind], descriptions) for item in task.classes]
 
 
-class PromptEncoder:
-    """Prompts into the contrastive space. A text is embedded once, however many classes and tasks ask for it; the controls
-    with a random signal encoder share the pretrained model's text side, and so these vectors.
-    """
-
-    def __init__(self, model: ESI) -> None:
-        self._model = model
-        self._vector_of: dict[str, np.ndarray] = {}
-
-    @torch.inference_mode()
-    def __call__(self, prompts: Sequence[Sequence[str]]) -> list[np.ndarray]:
-        """The embeddings [P, E] of each class's prompts, unit length."""
-        new = [text for text in dict.fromkeys(chain.from_iterable(prompts)) if text not in self._vector_of]
-        for start in range(0, len(new), TEXTS_AT_ONCE):
-            texts = new[start : start + TEXTS_AT_ONCE]
-            self._vector_of |= dict(zip(texts, self._model.encode_text(texts).float().cpu().numpy(), strict=True))
-        return [np.stack([self._vector_of[text] for text in of_class]) for of_class in prompts]
-
-
 def zero_shot_scores(z_NE: np.ndarray, prompts: Sequence[np.ndarray]) -> np.ndarray:
     """Scores [N, K]: the cosine to each class's mean prompt, as CLIP ensembles prompts (Radford et al. 2021, 3.1.4).
 
@@ -102,3 +82,34 @@ def zero_shot_scores(z_NE: np.ndarray, prompts: Sequence[np.ndarray]) -> np.ndar
     """
     means_KE = np.stack([prompt_PE.mean(axis=0) for prompt_PE in prompts])
     return z_NE @ (means_KE / np.linalg.norm(means_KE, axis=1, keepdims=True)).T
+
+
+def zero_shot_predictions(
+    tasks: Sequence[Task],
+    sets: Mapping[str, EcgSet],
+    encoders: Encoders,
+    kinds: Sequence[str],
+    descriptions: Mapping[str, str],
+) -> dict[str, list[Prediction]]:
+    """Scores of the validation and test records of every task by every encoder, by task name.
+
+    Args:
+        sets: by name. kinds: of `zero_shot.prompts`; what each kind alone brings is asked of the evaluated model.
+        descriptions: by canonical statement.
+    """
+    predictions: dict[str, list[Prediction]] = {task.name: [] for task in tasks}
+    for candidate in encoders:
+        for task in tasks:
+            ecgs = sets[task.dataset]
+            for variant, prompts in prompt_variants(task, kinds, descriptions):
+                if variant and candidate is not encoders.evaluated:
+                    continue
+                embeddings = encoders.texts(prompts)
+                for name in ("validation", "test"):
+                    split = ecgs.split(task, name)
+                    z_NE = ecgs.encode(candidate.model, candidate.key, name, split.records).z_NE
+                    scores_NK = zero_shot_scores(z_NE, embeddings)
+                    predictions[task.name].append(
+                        Prediction(candidate.name, name, split, scores_NK, seed=candidate.seed, variant=variant)
+                    )
+    return predictions

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from esi.settings.section import Decides, Part, Positive, Section, Trivial
+from esi.settings.section import Decides, Effect, Part, Positive, Private, Section, Trivial
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
@@ -26,6 +26,8 @@ class TaskRow(Section):
 
 class Evaluate(Section):
     part: ClassVar[str] = "evaluate"
+    model: Private[str] = Field(min_length=1)
+    embeddings: Annotated[Path, Effect(decides=False, private=True)]  # a further figure beside the others
     batch_size: Decides[Positive]
     bootstrap: Decides[Positive]
     seed: Decides[int]

@@ -10,10 +10,10 @@ import pytest
 
 from esi.ecg.signals import SignalStore
 from esi.errors import EsiError
-from esi.evaluate import distribution
+from esi.evaluate import pretraining_sample
 from esi.evaluate.captions.captioned_set import CaptionedSet
 from esi.evaluate.captions.controls import NearestText, commonest_findings
-from esi.evaluate.captions.scores import bertscore, bleu, hits, label_figures, rouge_l
+from esi.evaluate.captions.scores import bertscore, bleu, hits, rouge_l, score_labels
 from esi.evaluate.captions.statement_finder import StatementFinder
 from esi.evaluate.captions.write import draw_records, spelled, write_captions
 from esi.evaluate.encode import Encoded
@@ -53,9 +53,9 @@ def test_hits_count_each_statement_once() -> None:
     assert hits([["a", "a", "b"], []], [["a", "c"], ["d"]]).tolist() == [[1, 2, 2], [0, 0, 1]]
 
 
-def test_label_figures_are_micro_averages() -> None:
+def test_score_labels_are_micro_averages() -> None:
     counts = hits([["a", "b"], ["c"], []], [["a"], ["c", "d", "e"], ["f"]])
-    found = label_figures([counts], subject_weights(["x", "y", "z"], 50, 0))
+    found = score_labels([counts], subject_weights(["x", "y", "z"], 50, 0))
     assert found["label_precision"] == pytest.approx(2 / 3)
     assert found["label_recall"] == pytest.approx(2 / 5)
     assert found["label_f1"] == pytest.approx(2 * 2 / (3 + 5))
@@ -64,15 +64,15 @@ def test_label_figures_are_micro_averages() -> None:
 
 def test_a_subjects_records_come_along() -> None:
     counts = hits([["a"], ["b"]], [["a"], ["a"]])
-    of_one = label_figures([counts], subject_weights(["x", "x"], 50, 0))
+    of_one = score_labels([counts], subject_weights(["x", "x"], 50, 0))
     assert (of_one["label_f1_low"], of_one["label_f1_high"]) == (0.5, 0.5)
-    of_two = label_figures([counts], subject_weights(["x", "y"], 200, 0))
+    of_two = score_labels([counts], subject_weights(["x", "y"], 200, 0))
     assert (of_two["label_f1_low"], of_two["label_f1_high"]) == (0, 1)
 
 
 def test_runs_are_averaged_and_silence_has_no_precision() -> None:
     right, silent = hits([["a"]], [["a"]]), hits([[]], [["a"]])
-    found = label_figures([right, silent], subject_weights(["x"], 5, 0))
+    found = score_labels([right, silent], subject_weights(["x"], 5, 0))
     assert (found["label_precision"], found["label_recall"], found["label_f1"]) == (None, 0.5, 0.5)
 
 
@@ -130,13 +130,13 @@ def test_the_nearest_pair_gives_its_text_without_age_and_sex(tmp_path: Path, mon
     split = ["train", "train", "train", "validation"]
     table.with_columns(subject_id="record_id", split=pl.Series(split)).write_parquet(tmp_path / "pairs.parquet")
     z_of = {"mimic": {"1": [1.0, 0.0], "2": [0.0, -1.0]}, "ptbxl": {"1": [0.0, 1.0]}, "chapman": {"7": [-1.0, 0.0]}}
-    monkeypatch.setattr(distribution, "open_store", lambda folder, signal: z_of[folder.name])
+    monkeypatch.setattr(pretraining_sample, "open_store", lambda folder, signal: z_of[folder.name])
 
     def encode(model: object, key: str, store: dict[str, list[float]], records: list[str], batch_size: int) -> Encoded:
         found = np.array([store[record] for record in records])
         return Encoded(found, found)
 
-    monkeypatch.setattr(distribution, "encode", encode)
+    monkeypatch.setattr(pretraining_sample, "encode", encode)
     nearest = NearestText(tmp_path / "pairs.parquet", tmp_path, Signal(rate=100, highpass_hz=0.5), 8)
     z_NE = np.array([[0.1, 0.9], [-0.9, 0.1], [0.9, 0.1], [0.1, -0.9]])  # the last one's nearest is no training pair
     assert nearest(None, "key", z_NE) == ["F2.", "F3. D3.", "F1. D1.", "F1. D1."]  # type: ignore[arg-type]

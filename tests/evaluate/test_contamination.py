@@ -11,7 +11,8 @@ from ruamel.yaml import YAML
 
 from esi import params
 from esi.evaluate.contamination import ContaminationError
-from esi.evaluate.ecg_set import EcgSet, candidates
+from esi.evaluate.ecg_set import EcgSet
+from esi.evaluate.models.encoders import Encoders
 from esi.files import write_table
 from esi.model.esi import ESI
 from esi.model.manifest import manifest_of_pairs
@@ -64,12 +65,12 @@ def with_folds(folder: Path, **folds: list[int]) -> EcgSet:
 
 def check(folder: Path, *sets: EcgSet) -> ESI:
     """The model, if it may be evaluated on the sets."""
-    return next(candidates(folder / "data/model", [], sets)).model
+    return Encoders(folder / "data/model", [], sets).evaluated.esi
 
 
 def test_the_folds_that_it_was_trained_with_are_a_fair_test(trained: Path) -> None:
     ecgs = with_folds(trained, **AS_TRAINED.model_dump())
-    found = candidates(trained / "data/model", [1], [ecgs])
+    found = Encoders(trained / "data/model", [1], [ecgs])
     assert [candidate.name for candidate in found] == ["esi", "random"]
 
 

@@ -18,7 +18,9 @@ from ruamel.yaml import YAML
 
 from esi.evaluate import linear_probe as module
 from esi.evaluate.controls.attempt import Failures, attempt
-from esi.evaluate.linear_probe import Frozen, probe
+from esi.evaluate.linear_probe import probe
+from esi.evaluate.models import features as sources
+from esi.evaluate.models.features import Frozen
 from esi.evaluate.predictions import read_predictions
 from stages import linear_probe, results
 from tests.conftest import ROOT
@@ -73,6 +75,7 @@ def project(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) ->
     model.trained_on = manifest(none.select("dataset", "subject_id", "signal_hash").to_arrow())
     model.save_pretrained(tmp_path / "data/model")
     shutil.copytree(ROOT / "data/reference", tmp_path / "data/reference")
+    (tmp_path / "data/embeddings").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -81,7 +84,7 @@ def project(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_the_stage_keeps_the_others_and_the_metrics_say_why(
     project: Path, how: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    features = module.control_features
+    features = sources.control_features
 
     def broken(control: str, store: Any, records: Any) -> dict[str, np.ndarray]:
         if control == "hand":
@@ -94,7 +97,7 @@ def test_the_stage_keeps_the_others_and_the_metrics_say_why(
         times = 2 if control == "rocket" else 1
         return {split: times * found for split, found in features("hand", store, records).items()}
 
-    monkeypatch.setattr(module, "control_features", broken)
+    monkeypatch.setattr(sources, "control_features", broken)
     linear_probe.main()
     reason = {"raises": "threads must be between 1 and 1", "not finite": "features of 12 train records are not finite"}[how]
     assert reason in capsys.readouterr().err
@@ -105,7 +108,7 @@ def test_the_stage_keeps_the_others_and_the_metrics_say_why(
     assert reason in figures["rocket_not_available"]
     assert "rocket" not in figures
     assert isinstance(figures["hand"], float)
-    monkeypatch.setattr(module, "control_features", mended)
+    monkeypatch.setattr(sources, "control_features", mended)
     monkeypatch.setattr(module, "fit_and_score", counting(calls := []))
     linear_probe.main()
     assert len(calls) == 1, "what is finished is not fitted again"

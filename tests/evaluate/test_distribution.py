@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from esi.errors import EsiError
-from esi.evaluate.distribution import PretrainingSample, discrepancy, draw, draw_test, gaussian_kernel, mmd2
+from esi.evaluate.distribution import draw_test
+from esi.evaluate.mmd import discrepancy, gaussian_kernel, mmd2
+from esi.evaluate.pretraining_sample import PretrainingSample, draw
 from esi.files import write_table
 from esi.model.manifest import manifest_of_pairs
 from esi.pairs.build import limit
@@ -212,6 +214,7 @@ def project(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) ->
     content["distribution"] |= {"sets": ["ptbxl", "icbeb"], "records": 7, "permutations": 19}
     content["evaluate"] |= {"batch_size": 4, "random_seeds": [1, 2]}
     yaml.dump(content, tmp_path / "params.yaml")
+    (tmp_path / "data/embeddings").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

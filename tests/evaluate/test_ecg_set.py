@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from esi.errors import EsiError
-from esi.evaluate.ecg_set import EcgSet, candidates
+from esi.evaluate.ecg_set import EcgSet
 from esi.evaluate.encode import Strip
+from esi.evaluate.models.encoders import Encoders
 from esi.settings.data import Signal
 from tests.evaluate.tiny_sets import SIGNAL, SUPER, ecg_set, row
 from tests.model.mini import mini_esi
@@ -63,13 +64,13 @@ def test_an_empty_split_is_one_sentence(ecgs: EcgSet) -> None:
 def test_controls_are_the_same_model_with_another_signal_encoder(ecgs: EcgSet, tmp_path: Path) -> None:
     records = ecgs.split(SUPER, "test").records
     encoded, texts, keys = {}, {}, set()
-    for candidate in candidates(tmp_path / "model", SEEDS, []):
+    for candidate in Encoders(tmp_path / "model", SEEDS, []):
         name = (candidate.name, candidate.seed)
         assert not candidate.model.training
         encoded[name] = ecgs.encode(candidate.model, candidate.key, "test", records)
         keys.add(candidate.key)
         with torch.inference_mode():
-            texts[name] = candidate.model.encode_text(["sinus rhythm"]).numpy()
+            texts[name] = candidate.esi.encode_text(["sinus rhythm"]).numpy()
     assert list(encoded) == [("esi", 0), ("random", 1), ("random", 2)]
     assert len(keys) == 3
     np.testing.assert_array_equal(texts["esi", 0], texts["random", 1])
@@ -80,7 +81,7 @@ def test_controls_are_the_same_model_with_another_signal_encoder(ecgs: EcgSet, t
 
 def test_encoding_is_done_once_and_in_the_order_asked(ecgs: EcgSet, tmp_path: Path, own_cache: Path) -> None:
     records = ecgs.split(SUPER, "test").records
-    candidate = next(candidates(tmp_path / "model", [0], []))
+    candidate = Encoders(tmp_path / "model", [0], []).evaluated
     first = ecgs.encode(candidate.model, candidate.key, "test", records)
     files = list((own_cache / "embeddings").iterdir())
     again = ecgs.encode(candidate.model, candidate.key, "test", records[::-1])
@@ -101,7 +102,7 @@ def test_encoding_is_done_once_and_in_the_order_asked(ecgs: EcgSet, tmp_path: Pa
 def test_a_model_trained_on_other_signals_is_refused(ecgs: EcgSet, tmp_path: Path) -> None:
     other = EcgSet("ptbxl", tmp_path / "ecg", SIGNAL.model_copy(update={"rate": 500}), 4)
     filtered = EcgSet("ptbxl", tmp_path / "ecg", Signal(rate=100, highpass_hz=0), 4)
-    candidate = next(candidates(tmp_path / "model", [0], []))
+    candidate = Encoders(tmp_path / "model", [0], []).evaluated
     with pytest.raises(EsiError, match=r"trained at 100 Hz .* signal\.rate is 500"):
         other.encode(candidate.model, candidate.key, "test", ["0"])
     with pytest.raises(EsiError, match=r"high-pass of 0\.5 Hz, .* signal\.highpass_hz 0\.0"):

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from esi.evaluate.ecg_set import Candidate, EcgSet
+from esi.evaluate.ecg_set import EcgSet
 from esi.evaluate.fine_tune import runs as fine_tune_runs
 from esi.evaluate.fine_tune.launch import launch
 from esi.evaluate.fine_tune.runs import Run, examples, fine_tune, macro_auroc, runs_of
+from esi.evaluate.models.encoders import Candidate
 from esi.evaluate.predictions import Prediction
 from esi.settings.evaluation import FineTune
 from tests.evaluate.tiny_sets import SUPER, ecg_set, row

@@ -5,11 +5,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from esi.evaluate.ecg_set import Candidate, EcgSet
+from esi.evaluate.ecg_set import EcgSet
 from esi.evaluate.identify.fine_tune import fine_tuned_scores
 from esi.evaluate.identify.methods import Outcome, by_encoder, by_template, table, trials
 from esi.evaluate.identify.scores import first_rank
 from esi.evaluate.identify.trials import Trial
+from esi.evaluate.models.encoders import Candidate
 from esi.settings.evaluation import Identify
 from tests.evaluate.tiny_sets import ecg_set, row
 from tests.model.mini import mini_esi

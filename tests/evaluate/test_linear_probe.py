@@ -17,13 +17,15 @@ from esi.ecg.tables import SCHEMA
 from esi.errors import EsiError
 from esi.evaluate import logistic
 from esi.evaluate.ecg_set import EcgSet
-from esi.evaluate.linear_probe import Frozen, best_penalty, frozen_features, probe
+from esi.evaluate.linear_probe import best_penalty, probe
 from esi.evaluate.logistic import Question, fit_and_score
+from esi.evaluate.models.encoders import Candidate
+from esi.evaluate.models.features import Frozen, frozen_features
 from esi.evaluate.tasks import Task, TaskClass
 from esi.files import write_table
 from esi.model.esi import ESI
 from esi.settings.data import Signal
-from esi.settings.evaluation import Evaluate, LinearProbe
+from esi.settings.evaluation import LinearProbe
 from tests.model.mini import mini_esi
 
 SIGNAL = Signal(rate=100, highpass_hz=0.5)
@@ -184,15 +186,11 @@ def test_test_features_touch_nothing_but_their_own_scores(ecgs: EcgSet) -> None:
 
 
 @pytest.mark.parametrize("encoder", ["nano", "xresnet101"])
-def test_frozen_means_frozen(ecgs: EcgSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: str) -> None:
+def test_frozen_means_frozen(ecgs: EcgSet, tmp_path: Path, encoder: str) -> None:
     """No weight and no running statistic moves, no module is in training mode, a record is encoded as if alone."""
     model = mini_esi(tmp_path / "bert", signal_encoder=encoder).eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    given = type("Given", (), {"name": "esi", "seed": 0, "key": "k", "model": model})
-    monkeypatch.setattr("esi.evaluate.linear_probe.candidates", lambda *_: [given])
-    ((_, frozen),) = frozen_features(
-        [ecgs], tmp_path, Evaluate(batch_size=8, bootstrap=2, seed=0, random_seeds=[1], controls=[])
-    )
+    ((_, frozen),) = frozen_features([ecgs], [Candidate("esi", 0, "k", model)], [], [])
     probe(ecgs, [TASK], frozen, SETTINGS, 1)
     assert not any(module.training for module in model.modules())
     for name, value in model.state_dict().items():

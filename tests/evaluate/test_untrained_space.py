@@ -17,7 +17,7 @@ from esi.ecg.leads import LEADS
 from esi.errors import EsiError
 from esi.evaluate.captions import captioners
 from esi.evaluate.captions.captioned_set import CaptionedSet
-from esi.evaluate.ecg_set import candidates
+from esi.evaluate.models.encoders import Encoders
 from esi.model.export import NO_SPACE
 from esi.model.manifest import manifest
 from stages import retrieval, zero_shot
@@ -71,7 +71,7 @@ def test_no_caption_of_the_nearest_ecg_in_it(project: Path, capsys: pytest.Captu
     ecgs = ecg_set(project / "data/ecg", [row(number) for number in range(4)])
     test = CaptionedSet("ptbxl", TEXTS)
     settings = params.load().caption.model_copy(update={"max_tokens": 4})
-    models = candidates(project / "data/model", [0], [ecgs])
+    models = Encoders(project / "data/model", [0], [ecgs])
 
     def nearest(*_: object) -> list[str]:
         raise AssertionError("the space is not trained")

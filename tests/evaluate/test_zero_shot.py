@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from esi.errors import EsiError
-from esi.evaluate.ecg_set import candidates
+from esi.evaluate.models.encoders import Encoders
+from esi.evaluate.models.texts import TextEncoder
 from esi.evaluate.tasks import TaskClass
-from esi.evaluate.zero_shot import KINDS, TEMPLATES, PromptEncoder, class_prompts, prompt_variants, zero_shot_scores
+from esi.evaluate.zero_shot import KINDS, TEMPLATES, class_prompts, prompt_variants, zero_shot_scores
 from tests.evaluate.tiny_sets import SUPER, ecg_set, row
 from tests.model.mini import mini_esi
 
@@ -22,9 +23,9 @@ def test_zero_shot_reads_the_space_after_the_projection(tmp_path: Path, own_cach
     mini_esi(tmp_path / "bert").save_pretrained(tmp_path / "model")
     ecgs = ecg_set(tmp_path / "ecg", [row(number) for number in range(6)])
     records = ecgs.split(SUPER, "test").records
-    candidate = next(candidates(tmp_path / "model", [0], []))
-    model = candidate.model
-    prompts = PromptEncoder(model)([class_prompts(item, ["findings"], {}) for item in SUPER.classes])
+    candidate = Encoders(tmp_path / "model", [0], []).evaluated
+    model = candidate.esi
+    prompts = TextEncoder(model)([class_prompts(item, ["findings"], {}) for item in SUPER.classes])
     scores = zero_shot_scores(ecgs.encode(model, candidate.key, "test", records).z_NE, prompts)
     with torch.no_grad():
         torch.manual_seed(1)
@@ -99,7 +100,7 @@ def test_a_text_is_embedded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         return encode_text(texts)
 
     monkeypatch.setattr(model, "encode_text", counting)
-    embed = PromptEncoder(model)
+    embed = TextEncoder(model)
     shared = TaskClass("shared", frozenset({"NORM"}), ("normal ECG", "sinus rhythm"))
     first = embed([class_prompts(item, ["names"], {}) for item in (NORMAL, shared)])
     assert embedded == ["normal ECG", "sinus rhythm"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import pyarrow as pa
 from esi.evaluate.captions.scores import Captions, Similarity, caption_scores
 from esi.evaluate.captions.statement_finder import StatementFinder
 from esi.evaluate.metrics import subject_weights
+from esi.evaluate.models.registry import EVALUATED, MODELS, RANDOM, Ability
 from esi.files import write_json, write_table, write_text
 
-CAPTIONERS = ("esi", "random", "common", "nearest")  # the model, copies with a random signal encoder, and two controls
+CAPTIONERS = [name for name, one in MODELS.items() if Ability.CAPTION in one.abilities]
 METRIC = "label F1"
 SCHEMA = pa.schema(
     [
@@ -37,7 +38,7 @@ class CaptionedSet:
         self._written: dict[str, list[list[str]]] = {name: [] for name in CAPTIONERS}
 
     def add(self, captioner: str, captions: Sequence[str]) -> None:
-        """What one run of a captioner wrote of the records: "random" has one run a seed."""
+        """What one run of a captioner wrote of the records: the random encoders have one run a seed."""
         self._written[captioner].append(list(captions))
 
     def score(self, find: StatementFinder, similarity: Similarity, resamples: int, seed: int) -> list[dict[str, Any]]:
@@ -57,10 +58,20 @@ class CaptionedSet:
         )
 
     def write(
-        self, predictions: Path, metrics: Path, details: Path, find: StatementFinder, rows: list[dict[str, Any]]
+        self,
+        predictions: Path,
+        metrics: Path,
+        details: Path,
+        find: StatementFinder,
+        rows: list[dict[str, Any]],
+        said: Mapping[str, str] | None = None,
     ) -> None:
-        """Write the model's captions, the figures and the table, each into its folder. rows: of `score`."""
-        written = self._written["esi"][0]
+        """Write the model's captions, the figures and the table, each into its folder.
+
+        Args:
+            rows: of `score`. said: of `remarks`.
+        """
+        written = self._written[EVALUATED][0]
         columns = {
             "record_id": self.records["record_id"].to_list(),
             "subject_id": self.records["subject_id"].to_list(),
@@ -73,11 +84,9 @@ class CaptionedSet:
         table = pl.DataFrame(rows, infer_schema_length=None)
         write_text(details / f"{self.dataset}.csv", table.write_csv(float_precision=6))
         by_name = {row["model"]: row for row in rows}
-        ours = by_name["esi"]
+        ours = by_name[EVALUATED]
         ends = {"value": ours["label_f1"], "low": ours["label_f1_low"], "high": ours["label_f1_high"]}
-        random = {"random": by_name["random"]["label_f1"]} if "random" in by_name else {}
-        figures = {key: round(figure, 6) for key, figure in (ends | random).items()}
-        write_json(
-            metrics / f"{self.dataset}.json",
-            {"metric": METRIC, **figures, "n_test": self.records.height},
-        )
+        random = {RANDOM: by_name[RANDOM]["label_f1"]} if RANDOM in by_name else {}
+        scores = {key: round(score, 6) for key, score in (ends | random).items()}
+        content = {"metric": METRIC, **scores, "n_test": self.records.height}
+        write_json(metrics / f"{self.dataset}.json", content | dict(said or {}))

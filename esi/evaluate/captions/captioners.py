@@ -7,15 +7,17 @@ from collections.abc import Iterable, Mapping
 from esi.evaluate.captions.captioned_set import CaptionedSet
 from esi.evaluate.captions.controls import NearestText
 from esi.evaluate.captions.write import spelled, write_captions
-from esi.evaluate.ecg_set import Candidate, EcgSet
-from esi.model.export import NO_SPACE
+from esi.evaluate.ecg_set import EcgSet
+from esi.evaluate.models.abilities import why_not
+from esi.evaluate.models.encoders import Encoders
+from esi.evaluate.models.registry import COMMON, NEAREST, Ability
 from esi.settings.evaluation import Caption
 
 
 def run_captioners(
     tests: Iterable[CaptionedSet],
     sets: Mapping[str, EcgSet],
-    candidates: Iterable[Candidate],
+    encoders: Encoders,
     nearest: NearestText,
     common: str,
     settings: Caption,
@@ -25,20 +27,23 @@ def run_captioners(
     """Add to each of `tests` what every captioner writes of its records.
 
     Args:
-        sets: by name. candidates: the pretrained model first. common: of `commonest_findings`.
+        sets: by name. common: of `commonest_findings`.
         batch_size: records at a time. seed: of nucleus sampling.
     """
     tests = list(tests)
-    for candidate in candidates:
-        model = candidate.model
+    for candidate in encoders:
         for test in tests:
-            ecgs, records = sets[test.dataset], test.records["record_id"].to_list()
-            test.add(candidate.name, write_captions(model, ecgs.store, records, settings, batch_size, seed))
-            if candidate.name == "esi":
-                if model.config.contrastive:
-                    z_NE = ecgs.encode(model, candidate.key, "test", records).z_NE
-                    test.add("nearest", spelled(model, nearest(model, candidate.key, z_NE)))
-                else:
-                    print(f"{test.dataset}: no captions by the nearest ECG: {NO_SPACE}.")
-                test.add("common", spelled(model, [common] * len(records)))
-                test.references = spelled(model, test.records["text"].to_list())
+            records = test.records["record_id"].to_list()
+            store = sets[test.dataset].store
+            test.add(candidate.name, write_captions(candidate.esi, store, records, settings, batch_size, seed))
+    evaluated = encoders.evaluated
+    no_space = why_not(evaluated.model.config, Ability.ZERO_SHOT)
+    for test in tests:
+        records = test.records["record_id"].to_list()
+        if no_space:
+            print(f"{test.dataset}: no captions by the nearest ECG: {no_space}.")
+        else:
+            z_NE = sets[test.dataset].encode(evaluated.model, evaluated.key, "test", records).z_NE
+            test.add(NEAREST, spelled(evaluated.esi, nearest(evaluated.model, evaluated.key, z_NE)))
+        test.add(COMMON, spelled(evaluated.esi, [common] * len(records)))
+        test.references = spelled(evaluated.esi, test.records["text"].to_list())

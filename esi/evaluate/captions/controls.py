@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from esi.errors import EsiError
-from esi.evaluate.distribution import PretrainingSample
-from esi.model.esi import ESI
+from esi.evaluate.pretraining_sample import PretrainingSample
+from esi.model.ecg_model import EcgModel
 from esi.settings.data import Signal
 
 POOL = 5_000  # pretraining pairs that are candidates for the nearest: they are encoded for this alone
@@ -47,8 +47,8 @@ class NearestText:
         texts = pl.scan_parquet(pairs).select(*key, "findings", "descriptions")
         self._pool = self._sample.records.lazy().join(texts, on=key, how="left", maintain_order="left").collect()
 
-    def __call__(self, model: ESI, key: str, z_NE: np.ndarray) -> list[str]:
-        """A text for each ECG of a test set, by its embedding. model, key: of `candidates`, that gave the embeddings."""
+    def __call__(self, model: EcgModel, key: str, z_NE: np.ndarray) -> list[str]:
+        """A text for each ECG of a test set, by its embedding. model, key: of a candidate, that gave the embeddings."""
         nearest_N = (z_NE @ self._sample.encode(model, key).z_NE.T).argmax(axis=1)
         chosen = self._pool[nearest_N]
-        return [f"{found} {body}".strip() for found, body in chosen.select("findings", "descriptions").iter_rows()]
+        return [f"{named} {body}".strip() for named, body in chosen.select("findings", "descriptions").iter_rows()]

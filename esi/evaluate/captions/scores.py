@@ -11,9 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from esi.evaluate.metrics import interval
+from esi.text.bertscore import TokenEncoder, bert_scores
 
 Similarity = Callable[[Sequence[str], Sequence[str]], np.ndarray]  # captions, references -> F1 of BERTScore [N]
 RECORDS_AT_ONCE = 256  # whose word vectors are in memory together for BERTScore
+
+
+def likeness(captions: Sequence[str], references: Sequence[str], encode: TokenEncoder, idf: bool) -> np.ndarray:
+    """F1 of BERTScore of each caption [N]."""
+    return bert_scores(captions, references, encode, idf)[:, 2]
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ def hits(said: Sequence[Sequence[str]], truth: Sequence[Sequence[str]]) -> np.nd
     return np.array(rows, np.float64).reshape(-1, 3)
 
 
-def label_figures(runs_hits: Sequence[np.ndarray], weights_RN: np.ndarray) -> dict[str, float | None]:
+def score_labels(runs_hits: Sequence[np.ndarray], weights_RN: np.ndarray) -> dict[str, float | None]:
     """Micro-averaged precision, recall and F1 with its 95 % interval over subjects, each the mean over runs.
 
     Args:
@@ -101,7 +107,7 @@ def caption_scores(
                 "bertscore_f1": float(
                     np.mean([score for (other, _), score in zip(runs, similar, strict=True) if other == name])
                 ),
-                **label_figures([hits(run.statements, truth.statements) for run in of_name], weights_RN),
+                **score_labels([hits(run.statements, truth.statements) for run in of_name], weights_RN),
                 "distinct": float(np.mean([len({*run.texts}) / len(run.texts) for run in of_name])),
             }
         )

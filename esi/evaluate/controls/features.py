@@ -11,13 +11,14 @@ import numpy as np
 from esi.closure import code_hash
 from esi.ecg.signals import SignalStore
 from esi.errors import EsiError
+from esi.evaluate.models.registry import HAND, ROCKET
 from esi.files import cache_folder, content_hash
 from esi.sealed import read_arrays, write_arrays
 
 # Each module's `features(store, records by split)` gives an array [N, D] float32 a split, and learns from "train" alone.
-MODULES = {"hand": "hand_features", "rocket": "rocket"}
+MODULES = {HAND: "hand_features", ROCKET: "rocket"}
 # Those that are not always there are an extra of the control's name.
-LIBRARIES = {"hand": ["numpy", "scipy"], "rocket": ["sktime", "numba"]}
+LIBRARIES = {HAND: ["numpy", "scipy"], ROCKET: ["sktime", "numba"]}
 
 
 def control_features(control: str, store: SignalStore, records: Mapping[str, list[str]]) -> dict[str, np.ndarray]:

@@ -17,10 +17,12 @@ from sklearn.metrics import roc_auc_score
 from esi.closure import code_hash
 from esi.ecg.signals import gather_millivolts
 from esi.errors import EsiError
-from esi.evaluate.ecg_set import Candidate, EcgSet, Split
+from esi.evaluate.ecg_set import EcgSet, Split
 from esi.evaluate.fine_tune.checkpoint import Checkpoint
 from esi.evaluate.fine_tune.classifier import Classifier, Examples, fresh_encoder, predict
 from esi.evaluate.fine_tune.fit import FitSettings, fit
+from esi.evaluate.models.encoders import Candidate
+from esi.evaluate.models.registry import EVALUATED, SUPERVISED
 from esi.evaluate.predictions import Prediction
 from esi.evaluate.shares import draw_share
 from esi.evaluate.tasks import Task
@@ -33,13 +35,13 @@ from esi.settings.evaluation import FineTune
 class Run:
     """One fit: which model, on which share of the labels, drawn by which seed."""
 
-    model: str  # esi, or supervised: fresh weights
+    model: str  # the evaluated one, or supervised: fresh weights
     share: float
     seed: int
 
     def fit_settings(self, settings: FineTune) -> FitSettings:
         """From scratch every layer has as much to learn: no layer-wise decay, and a rate and epochs of its own."""
-        ours = self.model == "esi"
+        ours = self.model == EVALUATED
         return FitSettings(
             lr=settings.lr if ours else settings.supervised_lr,
             epochs=settings.epochs if ours else settings.supervised_epochs,
@@ -55,7 +57,7 @@ class Run:
 
 def runs_of(settings: FineTune) -> Iterator[Run]:
     """All that a task is fitted for."""
-    for model in ("esi", "supervised"):
+    for model in (EVALUATED, SUPERVISED):
         for share in settings.shares:
             for seed in settings.seeds:
                 yield Run(model, share, seed)
@@ -90,7 +92,7 @@ def fine_tune(
     """Fit one classifier and predict validation and test records with its best weights.
 
     Args:
-        pretrained: our model; a supervised run takes from it nothing but the kind of encoder.
+        pretrained: the evaluated model; a supervised run takes from it nothing but the kind of encoder.
         batch_size: records that are predicted at a time.
 
     Returns:
@@ -104,11 +106,11 @@ def fine_tune(
     others = {name: ecgs.split(task, name) for name in ("validation", "test")}
     data = {name: examples(ecgs, split) for name, split in others.items()}
     validation = others["validation"]
-    if run.model == "esi":
+    if run.model == EVALUATED:
         first, encoder = pretrained.key, copy.deepcopy(pretrained.model.encoder)
     else:
-        first = f"{config.model.signal_encoder} {len(config.leads)}"
-        encoder = fresh_encoder(config.model.signal_encoder, len(config.leads), run.seed)
+        first = f"{config.encoder} {len(config.leads)}"
+        encoder = fresh_encoder(config.encoder, len(config.leads), run.seed)
     checkpoint = Checkpoint(
         {
             "code": code_hash(__name__),

@@ -11,12 +11,12 @@ import torch.nn.functional as F
 
 from esi.closure import code_hash
 from esi.ecg.signals import SignalStore
-from esi.evaluate.ecg_set import Candidate
 from esi.evaluate.fine_tune.checkpoint import Checkpoint
 from esi.evaluate.fine_tune.classifier import Classifier, Examples, predict
 from esi.evaluate.fine_tune.fit import FitSettings, fit
 from esi.evaluate.fine_tune.launch import launch
 from esi.evaluate.identify.trials import Trial, signals
+from esi.evaluate.models.encoders import Candidate
 from esi.files import content_hash
 from esi.settings.evaluation import Identify
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import polars as pl
 
+from esi.evaluate.controls.attempt import Failures, attempt
 from esi.evaluate.controls.beats import median_beats
-from esi.evaluate.ecg_set import Candidate, EcgSet
+from esi.evaluate.ecg_set import EcgSet
 from esi.evaluate.identify.linear_head import head_scores
 from esi.evaluate.identify.scores import cosine, first_rank, macro_auc, wilson
 from esi.evaluate.identify.template import template_scores
 from esi.evaluate.identify.trials import Trial, recording_trial, signals, strip_trial
+from esi.evaluate.models.embeddings import Embeddings, NotEmbedded
+from esi.evaluate.models.encoders import Candidate, Encoders
+from esi.evaluate.models.registry import EVALUATED, RANDOM, SUPERVISED, TEMPLATE
 from esi.settings.evaluation import Identify
 
 SPLIT = "test"
@@ -26,7 +32,7 @@ class Outcome:
 
     trial: Trial
     method: str  # cosine, linear, fine_tune, template
-    model: str  # esi, random (frozen), supervised (random at the start), template
+    model: str  # its name in the registry; a random encoder that is fine-tuned is the supervised control
     auc: float
     accuracy: float
 
@@ -49,6 +55,16 @@ def trials(ecgs: EcgSet, seconds: float, rate: int) -> tuple[list[Trial], list[s
     return possible, why_not
 
 
+def all_trials(sets: Mapping[str, EcgSet], seconds: Mapping[str, float], rate: int) -> list[tuple[EcgSet, Trial]]:
+    """The trials of every data set that has some; those that it does not allow are named on the screen."""
+    every: list[tuple[EcgSet, Trial]] = []
+    for name, ecgs in sets.items():
+        possible, why_not = trials(ecgs, seconds[name], rate)
+        print(*why_not, sep="\n", end="\n" if why_not else "", file=sys.stderr)
+        every += [(ecgs, trial) for trial in possible]
+    return every
+
+
 def by_template(ecgs: EcgSet, trial: Trial, rate: int) -> Outcome:
     """The control that learns nothing."""
     (gallery_GCW, _), (probes_PCW, _) = (
@@ -58,7 +74,7 @@ def by_template(ecgs: EcgSet, trial: Trial, rate: int) -> Outcome:
             signals(ecgs.store, trial.probes, trial.probe_strip),
         )
     )
-    return Outcome.of(trial, "template", "template", template_scores(probes_PCW, gallery_GCW, rate))
+    return Outcome.of(trial, TEMPLATE, TEMPLATE, template_scores(probes_PCW, gallery_GCW, rate))
 
 
 def by_encoder(candidate: Candidate, ecgs: EcgSet, trial: Trial, settings: Identify) -> Iterable[Outcome]:
@@ -69,15 +85,62 @@ def by_encoder(candidate: Candidate, ecgs: EcgSet, trial: Trial, settings: Ident
     """
     gallery_GD = ecgs.encode(candidate.model, candidate.key, SPLIT, trial.gallery, trial.gallery_strip).pooled_ND
     probes_PD = ecgs.encode(candidate.model, candidate.key, SPLIT, trial.probes, trial.probe_strip).pooled_ND
-    yield Outcome.of(trial, "cosine", candidate.name, cosine(probes_PD, gallery_GD))
-    for seed in settings.seeds:
-        yield Outcome.of(trial, "linear", candidate.name, head_scores(gallery_GD, probes_PD, settings, seed))
+    yield from by_vectors(candidate.name, gallery_GD, probes_PD, trial, settings)
     if settings.fine_tune_epochs and trial.protocol == "strip":
         from esi.evaluate.identify.fine_tune import fine_tuned_scores  # Accelerate takes seconds to import
 
-        model = "esi" if candidate.name == "esi" else "supervised"
+        model = SUPERVISED if candidate.name == RANDOM else candidate.name
         for seed in settings.seeds:
             yield Outcome.of(trial, "fine_tune", model, fine_tuned_scores(candidate, trial, ecgs.store, settings, seed))
+
+
+def by_vectors(
+    model: str, gallery_GD: np.ndarray, probes_PD: np.ndarray, trial: Trial, settings: Identify
+) -> Iterable[Outcome]:
+    """Cosine and linear head on features of the gallery and of the probes."""
+    yield Outcome.of(trial, "cosine", model, cosine(probes_PD, gallery_GD))
+    for seed in settings.seeds:
+        yield Outcome.of(trial, "linear", model, head_scores(gallery_GD, probes_PD, settings, seed))
+
+
+def by_embeddings(one: Embeddings, ecgs: EcgSet, trial: Trial, settings: Identify, failures: Failures) -> Iterable[Outcome]:
+    """Somebody else's model, which is known by whole records alone: from one recording to another, never on strips. Where
+    its file has none of the set, the reason is noted in `failures`.
+    """
+    if trial.gallery_strip is None:
+        try:
+            vectors_ND = one.of(ecgs.dataset, [*trial.gallery, *trial.probes])
+        except NotEmbedded as error:
+            failures.setdefault(one.name, {})[ecgs.dataset] = str(error)
+        else:
+            gallery_GD, probes_PD = np.split(vectors_ND, [len(trial.gallery)])
+            yield from by_vectors(one.name, gallery_GD, probes_PD, trial, settings)
+
+
+def by_all(
+    trials: Sequence[tuple[EcgSet, Trial]],
+    encoders: Encoders,
+    embeddings: Sequence[Embeddings],
+    rate: int,
+    settings: Identify,
+    failures: Failures,
+) -> dict[str, list[Outcome]]:
+    """Every trial by every method, by data set. What is not available is noted in `failures`."""
+    outcomes: dict[str, list[Outcome]] = {ecgs.dataset: [] for ecgs, _ in trials}
+    for ecgs, trial in trials:
+        by_beats = attempt(TEMPLATE, ecgs.dataset, partial(by_template, ecgs, trial, rate), failures)
+        outcomes[ecgs.dataset] += [] if by_beats is None else [by_beats]
+    theirs = [
+        (ecgs.dataset, list(by_embeddings(one, ecgs, trial, settings, failures)))
+        for one in embeddings
+        for ecgs, trial in trials
+    ]
+    for candidate in encoders:
+        for ecgs, trial in trials:
+            outcomes[ecgs.dataset] += by_encoder(candidate, ecgs, trial, settings)
+    for dataset, of_set in theirs:
+        outcomes[dataset] += of_set
+    return outcomes
 
 
 def table(outcomes: Iterable[Outcome]) -> pl.DataFrame:
@@ -88,9 +151,9 @@ def table(outcomes: Iterable[Outcome]) -> pl.DataFrame:
     for outcome in outcomes:
         runs.setdefault((outcome.trial.protocol, outcome.method, outcome.model), []).append(outcome)
     rows = []
-    for (protocol, method, model), found in runs.items():
-        trial = found[0].trial
-        auc, accuracy = (np.array([getattr(outcome, name) for outcome in found]) for name in ("auc", "accuracy"))
+    for (protocol, method, model), of_model in runs.items():
+        trial = of_model[0].trial
+        auc, accuracy = (np.array([getattr(outcome, name) for outcome in of_model]) for name in ("auc", "accuracy"))
         low, high = wilson(float(accuracy.mean()), len(trial.probes))
         rows.append(
             {
@@ -98,11 +161,11 @@ def table(outcomes: Iterable[Outcome]) -> pl.DataFrame:
                 "method": method,
                 "model": model,
                 "subjects": len(trial.probes),
-                "runs": len(found),
+                "runs": len(of_model),
                 "auc": float(auc.mean()),
-                "auc_sd": float(auc.std(ddof=1)) if len(found) > 1 else None,
+                "auc_sd": float(auc.std(ddof=1)) if len(of_model) > 1 else None,
                 "accuracy": float(accuracy.mean()),
-                "accuracy_sd": float(accuracy.std(ddof=1)) if len(found) > 1 else None,
+                "accuracy_sd": float(accuracy.std(ddof=1)) if len(of_model) > 1 else None,
                 "accuracy_low": low,
                 "accuracy_high": high,
                 "chance": 1 / len(trial.gallery),
@@ -115,17 +178,17 @@ def table(outcomes: Iterable[Outcome]) -> pl.DataFrame:
 def headline(rows: pl.DataFrame) -> dict[str, float | int | str]:
     """The published protocol's figures: the linear head on strips beside its controls."""
     strips = {(row["method"], row["model"]): row for row in rows.filter(pl.col("protocol") == "strip").iter_rows(named=True)}
-    ours = strips["linear", "esi"]
-    figures = {
+    ours = strips["linear", EVALUATED]
+    leading = {
         "metric": "accuracy",
         "value": ours["accuracy"],
         "low": ours["accuracy_low"],
         "high": ours["accuracy_high"],
     }
-    for control, method in (("random", "linear"), ("template", "template")):
+    for control, method in ((RANDOM, "linear"), (TEMPLATE, TEMPLATE)):
         if (method, control) in strips:
-            figures[control] = strips[method, control]["accuracy"]
-    figures["n_test"] = ours["subjects"]
-    if ("fine_tune", "supervised") in strips:
-        figures["supervised"] = strips["fine_tune", "supervised"]["accuracy"]
-    return figures
+            leading[control] = strips[method, control]["accuracy"]
+    leading["n_test"] = ours["subjects"]
+    if ("fine_tune", SUPERVISED) in strips:
+        leading[SUPERVISED] = strips["fine_tune", SUPERVISED]["accuracy"]
+    return leading

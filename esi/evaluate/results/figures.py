@@ -49,7 +49,7 @@ class Figures:
         return float(macro(self.by_class[key][:, None])[0])
 
 
-def figures(model: Model, metric: str, weights_RN: np.ndarray) -> Figures:
+def score_model(model: Model, metric: str, weights_RN: np.ndarray) -> Figures:
     """Score a model's test records.
 
     Thresholds and, for cosines, probabilities come from its validation records (esi.evaluate.results.decisions); log-odds
@@ -84,20 +84,20 @@ def _run(run: Run, metric: str, weights_RN: np.ndarray) -> dict[str, np.ndarray]
     threshold_K = best_thresholds(run.validation.split.labels_NK, run.validation.scores_NK)
     probability_NK = probabilities(run)
     many = labels_NK.shape[1]
-    found = {key: np.full(many, np.nan) for key in (*PLAIN, "threshold")}
-    found |= {key: np.full((many, len(weights_RN)), np.nan) for key in ("auroc", f"{metric}_KR")}
+    values = {key: np.full(many, np.nan) for key in (*PLAIN, "threshold")}
+    values |= {key: np.full((many, len(weights_RN)), np.nan) for key in ("auroc", f"{metric}_KR")}
     once = weights_RN[:1]
     for k in np.flatnonzero(labels_NK.any(axis=0) & ~labels_NK.all(axis=0)):
         labels_N, scores_N, called_N = labels_NK[:, k], scores_NK[:, k], scores_NK[:, k] >= threshold_K[k]
-        found["threshold"][k] = threshold_K[k]
-        found["auroc"][k] = auroc(labels_N, scores_N, weights_RN)
-        found["auprc"][k] = average_precision(labels_N, scores_N, once)[0]
-        found["f1"][k] = f1(labels_N, called_N, once)[0]
-        found["brier"][k] = brier(labels_N, probability_NK[:, k], once)[0]
-        found["ece"][k] = calibration_error(labels_N, probability_NK[:, k], once)[0]
+        values["threshold"][k] = threshold_K[k]
+        values["auroc"][k] = auroc(labels_N, scores_N, weights_RN)
+        values["auprc"][k] = average_precision(labels_N, scores_N, once)[0]
+        values["f1"][k] = f1(labels_N, called_N, once)[0]
+        values["brier"][k] = brier(labels_N, probability_NK[:, k], once)[0]
+        values["ece"][k] = calibration_error(labels_N, probability_NK[:, k], once)[0]
         match metric:
             case "auprc":
-                found[f"{metric}_KR"][k] = average_precision(labels_N, scores_N, weights_RN)
+                values[f"{metric}_KR"][k] = average_precision(labels_N, scores_N, weights_RN)
             case "f1":
-                found[f"{metric}_KR"][k] = f1(labels_N, called_N, weights_RN)
-    return found
+                values[f"{metric}_KR"][k] = f1(labels_N, called_N, weights_RN)
+    return values

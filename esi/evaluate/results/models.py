@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from esi.errors import EsiError
-from esi.evaluate.predictions import OURS, Prediction, read_predictions
+from esi.evaluate.models.registry import EVALUATED
+from esi.evaluate.predictions import Prediction, read_predictions
 
 PROTOCOLS = ("zero_shot", "linear_probe", "fine_tune")  # the folders of predictions that are files of this kind
 
@@ -27,7 +28,7 @@ class Run:
 class Model:
     """One model at one share of the training labels, run once a seed."""
 
-    name: str  # esi, random, hand, rocket or supervised
+    name: str  # in the registry
     variant: str
     share: float
     runs: list[Run]
@@ -53,11 +54,11 @@ def read_models(source: Path | pa.BufferReader, name: str) -> tuple[list[str], l
                 "mend the stage that wrote them"
             )
     models: dict[tuple[str, str, float], list[Run]] = {}
-    for (model, variant, share, seed), found in splits.items():
-        absent = [split for split in ("validation", "test") if split not in found]
+    for (model, variant, share, seed), of_run in splits.items():
+        absent = [split for split in ("validation", "test") if split not in of_run]
         if absent:
             raise EsiError(f"{name}: {model} (seed {seed}) has no {' and no '.join(absent)} records: run its stage again")
-        models.setdefault((model, variant, share), []).append(Run(seed, found["validation"], found["test"]))
+        models.setdefault((model, variant, share), []).append(Run(seed, of_run["validation"], of_run["test"]))
     listed = [Model(*key, runs) for key, runs in models.items()]
     for other in listed:
         for run in other.runs:
@@ -66,15 +67,15 @@ def read_models(source: Path | pa.BufferReader, name: str) -> tuple[list[str], l
 
 
 def headline(models: list[Model], name: str) -> Model:
-    """Our model with all labels or, in zero-shot, none: what leads.
+    """The evaluated model with all labels or, in zero-shot, none: what leads.
 
     Raises:
         EsiError: the file, called `name`, does not hold it.
     """
     for model in models:
-        if (model.name, model.variant) == (OURS, "") and model.share in (0.0, 1.0):
+        if (model.name, model.variant) == (EVALUATED, "") and model.share in (0.0, 1.0):
             return model
-    raise EsiError(f"{name} has no predictions of {OURS} with all labels or, for zero-shot, none: run its stage again")
+    raise EsiError(f"{name} has no predictions of {EVALUATED} with all labels or, for zero-shot, none: run its stage again")
 
 
 def check_same_records(one: Prediction, other: Prediction, one_name: str, other_name: str) -> None:

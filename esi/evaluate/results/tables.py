@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from esi.evaluate.metrics import interval, p_value
+from esi.evaluate.models.registry import classifying
 from esi.evaluate.results.figures import PLAIN, Figures
 from esi.files import replacing
 
-CONTROLS = ("random", "hand", "rocket", "supervised")
 METRICS = {"auroc": "AUROC", "auprc": "AUPRC", "f1": "F1"}
 DIGITS = 6
 
@@ -22,9 +22,9 @@ def leading(ours: Figures, controls: Mapping[str, Figures]) -> dict[str, str | f
     interval, and of each control.
     """
     low, high = interval(ours.metric_R)
-    found = {"value": float(ours.metric_R[0]), "low": low, "high": high}
-    found |= {name: float(controls[name].metric_R[0]) for name in CONTROLS if name in controls}
-    defined = {key: round(value, DIGITS) for key, value in found.items() if np.isfinite(value)}
+    values = {"value": float(ours.metric_R[0]), "low": low, "high": high}
+    values |= {name: float(control.metric_R[0]) for name, control in controls.items()}
+    defined = {key: round(value, DIGITS) for key, value in values.items() if np.isfinite(value)}
     return {"metric": METRICS[ours.metric], **defined, "n_test": len(ours.model.runs[0].test.split.records)}
 
 
@@ -70,6 +70,7 @@ def class_rows(classes: Sequence[str], ours: Figures, controls: Mapping[str, Fig
     zero-shot), and empty where validation holds none of the class, which then is never called.
     """
     labels_NK = ours.model.runs[0].test.split.labels_NK
+    beside = classifying(controls)
     rows = []
     for k, name in enumerate(classes):
         low, high = interval(ours.auroc_KR[k])
@@ -82,7 +83,7 @@ def class_rows(classes: Sequence[str], ours: Figures, controls: Mapping[str, Fig
                 "auroc_low": low,
                 "auroc_high": high,
                 **{key: ours.by_class[key][k] for key in PLAIN},
-                **{control: controls[control].metric_KR[k, 0] if control in controls else "" for control in CONTROLS},
+                **{control: controls[control].metric_KR[k, 0] if control in controls else "" for control in beside},
             }
         )
     return rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,15 +10,14 @@ from tqdm import tqdm
 
 from esi.errors import EsiError
 from esi.evaluate.metrics import interval, subject_weights
+from esi.evaluate.models.registry import EVALUATED, classifying, entry
+from esi.evaluate.models.remarks import read_remarks, read_unproven
 from esi.evaluate.plots import draw_reliability, draw_roc
-from esi.evaluate.predictions import OURS, UNAVAILABLE
-from esi.evaluate.results.figures import Figures, figures, probabilities
+from esi.evaluate.results.figures import Figures, probabilities, score_model
 from esi.evaluate.results.models import PROTOCOLS, check_same_records, headline, read_models
-from esi.evaluate.results.tables import CONTROLS, METRICS, beaten, class_rows, leading, model_row, write_rows
+from esi.evaluate.results.tables import METRICS, beaten, class_rows, leading, model_row, write_rows
 from esi.files import replacing_folder, write_json
 from esi.settings.evaluation import TaskRow
-
-BORROWED = {"hand": "linear_probe", "rocket": "linear_probe", "supervised": "fine_tune"}  # who writes what stands beside all
 
 
 def write_results(predictions: Path, metrics: Path, tasks: Mapping[str, TaskRow], resamples: int, seed: int) -> list[str]:
@@ -46,6 +44,7 @@ def write_results(predictions: Path, metrics: Path, tasks: Mapping[str, TaskRow]
         raise EsiError(
             f"tasks in params.yaml does not name the task of {', '.join(strays)}: name it there or delete the file"
         )
+    unproven = {name: reason for protocol in PROTOCOLS for name, reason in read_unproven(predictions / protocol).items()}
     unbeaten = []
     with ExitStack() as stack:
         leads = {protocol: stack.enter_context(replacing_folder(metrics / protocol)) for protocol in PROTOCOLS}
@@ -56,8 +55,9 @@ def write_results(predictions: Path, metrics: Path, tasks: Mapping[str, TaskRow]
             classes, scored = _score(own, tasks[name].metric, resamples, seed)
             for protocol, (ours, *others) in scored.items():
                 controls = _controls(protocol, scored)
-                reasons = _reasons(predictions / protocol, tasks[name].dataset)
-                write_json(leads[protocol] / f"{name}.json", leading(ours, controls) | reasons)
+                shown = {key: reason for key, reason in unproven.items() if key in (EVALUATED, *controls)}
+                said = read_remarks(predictions / protocol, tasks[name].dataset, shown)
+                write_json(leads[protocol] / f"{name}.json", leading(ours, controls) | said)
                 write_rows(details[protocol] / f"{name}.csv", _model_rows(ours, others, controls))
                 write_rows(details[protocol] / f"{name}-classes.csv", class_rows(classes, ours, controls))
                 _draw(details[protocol] / name, f"{name}, {protocol.replace('_', ' ')}", classes, ours)
@@ -85,32 +85,26 @@ def _score(files: Mapping[str, Path], metric: str, resamples: int, seed: int) ->
     scored = {}
     for protocol, (_, models) in read.items():
         ours_first = sorted(models, key=lambda model: model is not leads[protocol])
-        scored[protocol] = [figures(model, metric, weights_RN) for model in ours_first]
+        scored[protocol] = [score_model(model, metric, weights_RN) for model in ours_first]
     return classes, scored
-
-
-def _reasons(folder: Path, dataset: str) -> dict[str, str]:
-    """Why a control of this protocol has no figure on a data set, as `<control>_not_available`."""
-    path = folder / UNAVAILABLE
-    failures = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return {f"{control}_not_available": of[dataset] for control, of in failures.items() if dataset in of}
 
 
 def _controls(protocol: str, scored: Mapping[str, Sequence[Figures]]) -> dict[str, Figures]:
     """What stands beside ours: of the same protocol if it has it, else of the one that writes it, with all labels."""
     share = scored[protocol][0].model.share
-    found = {}
-    for name in CONTROLS:
+    beside = {}
+    for name in classifying(of.model.name for of_protocol in scored.values() for of in of_protocol):
         own = [of for of in scored[protocol] if (of.model.name, of.model.share) == (name, share)]
-        lent = [of for of in scored.get(BORROWED.get(name, ""), []) if (of.model.name, of.model.share) == (name, 1.0)]
+        lender = entry(name).lent_by
+        lent = [of for of in scored.get(lender or "", []) if (of.model.name, of.model.share) == (name, 1.0)]
         if own or lent:
-            found[name] = (own or lent)[0]
-    return found
+            beside[name] = (own or lent)[0]
+    return beside
 
 
 def _model_rows(ours: Figures, others: Sequence[Figures], controls: Mapping[str, Figures]) -> list[dict[str, object]]:
     """Models of the protocol beside ours at the same share, then the controls of other protocols beside what leads."""
-    at_share = {of.model.share: of for of in (ours, *others) if (of.model.name, of.model.variant) == (OURS, "")}
+    at_share = {of.model.share: of for of in (ours, *others) if (of.model.name, of.model.variant) == (EVALUATED, "")}
     rows = []
     for of in (ours, *others):
         reference = at_share.get(of.model.share)
