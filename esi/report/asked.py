@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from esi.evaluate.models.registry import EVALUATED, ROCKET, SUPERVISED
 from esi.report.inputs import CLASSIFICATION, Line, number, where
-from esi.report.summary import OURS, at_share, full_labels
+from esi.report.summary import at_share, full_labels
 from esi.report.variation import DESCRIPTIONS, PRETRAINING, RECORDS, SEED, Settings
 
 TASKS = {"ptbxl": "ptbxl-super", "icbeb": "icbeb-nine"}  # the paper's two diagnosis tasks
 TITLES = {"ptbxl": "PTB-XL", "icbeb": "ICBEB"}
-SUPERVISED = "supervised"
 WITH_ROCKET = "pip install -e '.[rocket]' && dvc exp run -S 'evaluate.controls=[hand,rocket]'"
 FINE_TUNE = "dvc exp run -S 'fine_tune.tasks=[ptbxl-super,icbeb-nine]'"
 FINE_TUNE_FEW = "dvc exp run -S 'fine_tune.shares=[0.05,1.0]'"
@@ -41,7 +41,7 @@ class Asked:
     protocol: str
     dataset: str = "ptbxl"
     key: str = "auroc"
-    model: str = OURS
+    model: str = EVALUATED
     share: float | None = None
     method: str = ""
     trial: str = "strip"
@@ -94,4 +94,4 @@ class Asked:
             return FINE_TUNE if self.share is None else FINE_TUNE_FEW
         if self.method == "fine_tune":
             return IDENTIFY_FINE_TUNED
-        return WITH_ROCKET if self.model == "rocket" else "dvc repro"
+        return WITH_ROCKET if self.model == ROCKET else "dvc repro"

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pyarrow.parquet as pq
 
-from esi.ecg.leads import LEADS, RATE, SAMPLES
+from esi.ecg.leads import RATE
+from esi.ecg.record_signals import signals_by_record
 from esi.ecg.statements.descriptions import described, read_descriptions
-from esi.ecg.tables import signals_of, table_paths
 from esi.errors import EsiError
+from esi.evaluate.models.registry import EVALUATED
 from esi.evaluate.predictions import Prediction, read_predictions
 from esi.evaluate.tasks import Task, not_run, read_task
 from esi.files import content_hash
@@ -24,7 +24,6 @@ from esi.report.asked import TASKS
 from esi.report.ecg_drawing import draw_ecg
 from esi.report.inputs import PROTOCOLS, Inputs
 from esi.report.origin import is_simulated
-from esi.report.summary import OURS
 
 PUBLIC_FORMATS = ("ptbxl", "challenge", "cpsc2018")  # the others may hold a hospital's own records
 NEAREST = 2
@@ -60,11 +59,11 @@ class Case:
 @dataclass(frozen=True)
 class TaskCases:
     task: str
-    protocol: str
-    right: int  # how many of the test records
-    records: int
-    cases: list[Case]
-    note: str  # why there is no case; "" where there are some
+    note: str = ""  # why there is no case; "" where there are some
+    protocol: str = ""
+    right: int = 0  # how many of the test records
+    records: int = 0
+    cases: tuple[Case, ...] = ()
 
 
 def all_cases(params: Params, inputs: Inputs) -> list[TaskCases]:
@@ -81,24 +80,15 @@ def _cases(params: Params, inputs: Inputs, name: str) -> TaskCases:
     ingest = params.ingest[row.dataset]
     reason = not_run(row, params.ingest)
     if reason:
-        return TaskCases(name, "", 0, 0, [], f"Not run: {reason}.")
+        return TaskCases(name, f"Not run: {reason}.")
     if ingest.format not in PUBLIC_FORMATS and not is_simulated(params, row.dataset):
-        return TaskCases(
-            name,
-            "",
-            0,
-            0,
-            [],
-            f"Records of {row.dataset} are not shown: its format ({ingest.format}) is not that of a public release.",
-        )
-    found = {protocol: _predictions(inputs, protocol, name) for protocol in ("linear_probe", "zero_shot")}
-    protocol = next((protocol for protocol, item in found.items() if item), None)
-    if protocol is None:
-        return TaskCases(
-            name, "", 0, 0, [], "Not run: data/predictions holds neither linear probe nor zero-shot. Run `dvc repro`."
-        )
-    classes, ours = found[protocol] or ([], None)
-    assert ours is not None
+        note = f"Records of {row.dataset} are not shown: its format ({ingest.format}) is not that of a public release."
+        return TaskCases(name, note)
+    both = {protocol: _predictions(inputs, protocol, name) for protocol in ("linear_probe", "zero_shot")}
+    predicted = {protocol: prediction for protocol, prediction in both.items() if prediction}
+    if not predicted:
+        return TaskCases(name, "Not run: data/predictions holds neither linear probe nor zero-shot. Run `dvc repro`.")
+    protocol, (classes, ours) = next(iter(predicted.items()))
     split = ours.split
     right_N = split.labels_NK[np.arange(len(split.records)), ours.scores_NK.argmax(axis=1)]
     captions = _captions(inputs.data / "predictions" / "captions" / f"{row.dataset}.parquet")
@@ -106,7 +96,7 @@ def _cases(params: Params, inputs: Inputs, name: str) -> TaskCases:
         range(len(split.records)), key=lambda n: (split.records[n] not in captions, content_hash(split.records[n]))
     )
     chosen = [n for kind in (True, False) for n in [n for n in order if right_N[n] == kind][: params.report.cases]]
-    ecgs = read_ecgs(inputs.data / "ecg" / row.dataset, [split.records[n] for n in chosen])
+    ecgs = signals_by_record(inputs.data / "ecg" / row.dataset, [split.records[n] for n in chosen])
     task = read_task(name, row)
     cases: list[Case] = []
     for n in chosen:
@@ -124,10 +114,10 @@ def _cases(params: Params, inputs: Inputs, name: str) -> TaskCases:
                 _scores(classes, ours.scores_NK[n], split.labels_NK[n], protocol),
                 caption,
                 reference,
-                _nearest(task, inputs, found["zero_shot"], record),
+                _nearest(task, inputs, both["zero_shot"], record),
             )
         )
-    return TaskCases(name, PROTOCOLS[protocol], int(right_N.sum()), len(split.records), cases, "")
+    return TaskCases(name, "", PROTOCOLS[protocol], int(right_N.sum()), len(split.records), tuple(cases))
 
 
 def _predictions(inputs: Inputs, protocol: str, task: str) -> tuple[list[str], Prediction] | None:
@@ -139,7 +129,7 @@ def _predictions(inputs: Inputs, protocol: str, task: str) -> tuple[list[str], P
         classes, predictions = read_predictions(path)
     except (OSError, KeyError, ValueError) as error:
         raise EsiError(f"{path} cannot be read ({error}): run `dvc repro {protocol}`") from None
-    ours = [item for item in predictions if item.model == OURS and item.split_name == "test" and not item.variant]
+    ours = [item for item in predictions if item.model == EVALUATED and item.split_name == "test" and not item.variant]
     return (classes, max(ours, key=lambda item: (item.share, -item.seed))) if ours else None
 
 
@@ -176,31 +166,3 @@ def _captions(path: Path) -> dict[str, tuple[str, str]]:
         return {}
     table = pl.read_parquet(path, columns=["record_id", "caption", "reference"])
     return {record: (caption, reference) for record, caption, reference in table.iter_rows()}
-
-
-def read_ecgs(folder: Path, records: list[str]) -> dict[str, tuple[np.ndarray, int]]:
-    """Signals int16 microvolts [12, 5000] and their valid samples by record id; only row groups that hold one are decoded.
-
-    Raises:
-        EsiError: a record is not there.
-    """
-    found: dict[str, tuple[np.ndarray, int]] = {}
-    wanted = set(records)
-    for path in table_paths(folder) if wanted else []:
-        file = pq.ParquetFile(path)
-        for group in range(file.num_row_groups):
-            ids = file.read_row_group(group, columns=["record_id"])["record_id"].to_pylist()
-            if wanted.isdisjoint(ids):
-                continue
-            table = file.read_row_group(group, columns=["signal", "valid_samples"]).combine_chunks()
-            signals_NCT = signals_of(table["signal"].chunk(0))
-            for place, record in enumerate(ids):
-                if record in wanted:
-                    found[record] = (
-                        signals_NCT[place].reshape(len(LEADS), SAMPLES).copy(),
-                        table["valid_samples"][place].as_py(),
-                    )
-    absent = sorted(wanted - set(found))
-    if absent:
-        raise EsiError(f"{folder} has no record {', '.join(absent)}, which data/predictions names: run `dvc repro` again")
-    return found

@@ -1,15 +1,16 @@
 """What the report is made of: the figures, tables and pictures that the other stages left in metrics/ and data/.
 
-Whatever a run did not make is absent and said to be so; what is there but cannot be read ends the stage with its name.
+What a run did not make is absent, and the page says so; a file that cannot be read ends the stage with its name.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -25,13 +26,6 @@ PROTOCOLS = {
     "distribution": "Distribution",
 }
 CLASSIFICATION = ("zero_shot", "linear_probe", "fine_tune")
-CONTROLS = {
-    "random": "random encoder",
-    "hand": "hand-made features",
-    "rocket": "MiniRocket",
-    "supervised": "supervised",
-    "template": "median-beat template",
-}
 KEYS = {  # columns that tell the lines of a table apart
     **dict.fromkeys(CLASSIFICATION, ("model", "variant", "share")),
     "identification": ("protocol", "method", "model"),
@@ -39,24 +33,36 @@ KEYS = {  # columns that tell the lines of a table apart
     "captions": ("model",),
     "distribution": ("model", "space"),
 }
+AGAIN = "run `dvc repro` (of an experiment: `dvc exp run`) to write it again"
 Line = dict[str, str]  # of a CSV table
+Kind = TypeVar("Kind", bound=BaseModel)
 
 
 class Figure(BaseModel):
-    """metrics/<protocol>/<task or set>.json: the figure that leads, its 95 % interval, and that of the controls."""
+    """metrics/<protocol>/<task or set>.json: the figure that leads, its 95 % interval, and what is beside it.
 
-    model_config = ConfigDict(frozen=True)
+    Any other key is the same figure of another model by its name, or <model>_<remark>: why it has none, or what else must be
+    known of it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, float | str]
 
     metric: str
     value: float | None = None
     low: float | None = None
     high: float | None = None
-    random: float | None = None
-    hand: float | None = None
-    rocket: float | None = None
-    supervised: float | None = None
-    template: float | None = None
     n_test: int | None = None
+
+    @property
+    def controls(self) -> dict[str, float]:
+        """The other models' figures."""
+        return {name: value for name, value in self.__pydantic_extra__.items() if isinstance(value, float)}
+
+    def remarks(self, kind: str) -> dict[str, str]:
+        """What is said of other models, such as `not_available`, by their names."""
+        said = {key: value for key, value in self.__pydantic_extra__.items() if key.endswith(f"_{kind}")}
+        return {key.removesuffix(f"_{kind}"): str(value) for key, value in said.items()}
 
 
 @dataclass(frozen=True)
@@ -75,32 +81,16 @@ class Inputs:
 
     def figures(self, protocol: str) -> dict[str, Figure]:
         """The figures of a protocol by task or data set; empty where it was not run."""
-        found = {}
-        for path in sorted((self.metrics / protocol).glob("*.json"), key=self._place):
-            content = read_json(path)
-            try:
-                found[path.stem] = Figure.model_validate(content)
-            except ValidationError as error:
-                problem = error.errors()[0]
-                key = ".".join(map(str, problem["loc"]))
-                raise EsiError(f"{path}: {key}: {problem['msg']}: run `dvc repro` for this file again") from None
-        return found
+        paths = sorted((self.metrics / protocol).glob("*.json"), key=self._place)
+        return {path.stem: read_as(Figure, path, AGAIN) for path in paths}
 
     def _place(self, path: Path) -> tuple[int, str]:
         return self.names.index(path.stem) if path.stem in self.names else len(self.names), path.stem
 
     def details(self, protocol: str, name: str) -> list[Line]:
-        """A table of metrics/details; empty where there is none.
-
-        Raises:
-            EsiError: it lacks a column that tells its lines apart.
-        """
+        """A table of metrics/details; empty where there is none. Raises EsiError where it lacks a column of KEYS."""
         path = self.metrics / "details" / protocol / f"{name}.csv"
-        lines = read_lines(path)
-        absent = [column for column in KEYS[protocol] if lines and column not in lines[0]]
-        if absent:
-            raise EsiError(f"{path} has no column {', '.join(absent)}: run `dvc repro` to write it again")
-        return lines
+        return checked(read_lines(path), protocol, str(path))
 
     def classes(self, protocol: str, task: str) -> list[Line]:
         """The table of a task's classes; empty where there is none."""
@@ -113,54 +103,72 @@ class Inputs:
 
     def numbers(self, stage: str) -> dict[str, Any]:
         """The numbers of metrics/<stage>.json; empty where the stage was not run."""
-        path = self.metrics / f"{stage}.json"
-        return read_json(path) if path.exists() else {}
+        text = read_text(self.metrics / f"{stage}.json")
+        return {} if text is None else parse_json(text, str(self.metrics / f"{stage}.json"))
 
     def table(self, name: str) -> list[Line]:
-        """A table of the paper.
-
-        Raises:
-            EsiError: it is missing.
-        """
+        """A table of the paper. Raises EsiError where it is missing."""
         lines = read_lines(self.paper / f"{name}.csv")
         if not lines:
             raise EsiError(f"{self.paper / name}.csv is missing or empty: take it from git, it holds the paper's figures")
         return lines
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object.
-
-    Raises:
-        EsiError: the file is not one.
-    """
+def read_text(path: Path) -> str | None:
+    """A text file; None where there is none. Raises EsiError where it cannot be read."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise EsiError(f"{path} cannot be read as JSON ({error}): run `dvc repro` to write it again") from None
-    if not isinstance(content, dict):
-        raise EsiError(
-            f"{path} holds {type(content).__name__} where an object is expected: run `dvc repro` to write it again"
-        )
-    return content
+        return path.read_text(encoding="utf-8") if path.exists() else None
+    except (OSError, UnicodeDecodeError) as error:
+        raise EsiError(f"{path} cannot be read ({error}): {AGAIN}") from None
 
 
 def read_lines(path: Path) -> list[Line]:
-    """The lines of a CSV table; empty where there is no such file.
+    """The lines of a CSV table; empty where there is no such file. Raises EsiError where a line has not all fields."""
+    text = read_text(path)
+    return [] if text is None else parse_lines(text, str(path))
+
+
+def read_as(kind: type[Kind], path: Path, remedy: str) -> Kind:
+    """A JSON file of a kind.
 
     Raises:
-        EsiError: a line has more or fewer fields than the header.
+        EsiError: it is none; it names the key.
     """
-    if not path.exists():
-        return []
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            lines: list[dict[Any, Any]] = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise EsiError(f"{path} cannot be read as CSV ({error}): run `dvc repro` to write it again") from None
+        return kind.model_validate(parse_json(read_text(path) or "", str(path)))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise EsiError(f"{path}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}: {remedy}") from None
+
+
+def parse_json(text: str, name: str) -> dict[str, Any]:
+    """A JSON object. Raises EsiError where the file, called `name`, is none."""
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise EsiError(f"{name} cannot be read as JSON ({error}): {AGAIN}") from None
+    if not isinstance(content, dict):
+        raise EsiError(f"{name} holds {type(content).__name__} where an object is expected: {AGAIN}")
+    return content
+
+
+def parse_lines(text: str, name: str) -> list[Line]:
+    """The lines of a CSV table. Raises EsiError where one has more or fewer fields than the header."""
+    try:
+        lines: list[dict[Any, Any]] = list(csv.DictReader(io.StringIO(text)))
+    except csv.Error as error:
+        raise EsiError(f"{name} cannot be read as CSV ({error}): {AGAIN}") from None
     for number, line in enumerate(lines, 2):
         if None in line or None in line.values():
-            raise EsiError(f"{path}, line {number}: not as many fields as the header: run `dvc repro` to write it again")
+            raise EsiError(f"{name}, line {number}: not as many fields as the header: {AGAIN}")
+    return lines
+
+
+def checked(lines: list[Line], protocol: str, name: str) -> list[Line]:
+    """The lines of a table of metrics/details. Raises EsiError where it lacks a column that tells them apart."""
+    absent = [column for column in KEYS[protocol] if lines and column not in lines[0]]
+    if absent:
+        raise EsiError(f"{name} has no column {', '.join(absent)}: {AGAIN}")
     return lines
 
 
@@ -170,15 +178,9 @@ def where(lines: list[Line], **values: str) -> Line:
 
 
 def number(line: Line, key: str) -> float | None:
-    """A field as a number; None where it is empty or the table has no such column.
-
-    Raises:
-        EsiError: it is something else.
-    """
+    """A field as a number; None where it is empty or the table has no such column. Raises EsiError where it is no number."""
     text = line.get(key, "")
     try:
         return float(text) if text else None
     except ValueError:
-        raise EsiError(
-            f"column {key} of a table in metrics/details says {text!r}, which is no number: run `dvc repro`"
-        ) from None
+        raise EsiError(f"column {key} of a table in metrics/details says {text!r}, which is no number: {AGAIN}") from None

@@ -12,13 +12,16 @@ from pathlib import Path
 
 from esi.command import run
 from esi.errors import EsiError
+from esi.evaluate.models.registry import EVALUATED, SUPERVISED
 from esi.files import write_json
 from esi.paths import EXPERIMENTS
 from esi.report.asked import TASKS
-from esi.report.inputs import CLASSIFICATION, KEYS, Line
-from esi.report.kept import COLUMNS, MODELS, NUMBERS, Experiment, read_experiment
+from esi.report.inputs import AGAIN, CLASSIFICATION, Line, checked
+from esi.report.kept import COLUMNS, FIGURES, NUMBERS, Experiment, read_experiment
 from esi.report.revision import Revision
 from esi.report.variation import flat
+
+MODELS = (EVALUATED, SUPERVISED)  # whose lines are kept: they follow from the experiment's settings
 
 
 def keep(name: str) -> tuple[Experiment, list[str]]:
@@ -30,11 +33,11 @@ def keep(name: str) -> tuple[Experiment, list[str]]:
     revision = Revision(name)
     left_out, figures, tables = [], {}, {}
     for stage, keys in NUMBERS.items():
-        found = revision.numbers(path := f"metrics/{stage}.json")
-        if found and (reason := revision.why_old(path)):
+        numbers = revision.numbers(path := f"metrics/{stage}.json")
+        if numbers and (reason := revision.why_old(path)):
             left_out.append(f"{stage}: {reason}")
-        elif found:
-            figures[stage] = {key: _number(name, path, key, found[key]) for key in keys if found.get(key) is not None}
+        elif numbers:
+            figures[stage] = {key: _number(name, path, key, numbers[key]) for key in keys if numbers.get(key) is not None}
     for protocol in COLUMNS:
         shown = TASKS.values() if protocol in CLASSIFICATION else TASKS
         tasks = [task for task in revision.names(f"metrics/{protocol}", ".json") if task in shown]
@@ -61,25 +64,22 @@ def _table(revision: Revision, protocol: str, task: str) -> list[Line]:
     lines = revision.lines(path)
     if lines is None:
         raise EsiError(f"{revision.name} has no {path}, but metrics/{protocol}/{task}.json: `dvc exp pull` or run it again")
-    absent = [column for column in KEYS[protocol] if lines and column not in lines[0]]
-    if absent:
-        raise EsiError(f"{revision.name}: {path} has no column {', '.join(absent)}: run it again with this version")
+    lines = checked(lines, protocol, f"{revision.name}: {path}")
     ours = [line for line in lines if line["model"] in MODELS and not line.get("variant")]
     for line in ours:
-        for column in COLUMNS[protocol]:
-            if column not in ("protocol", "method", "model", "variant", "space"):
-                _number(revision.name, path, column, line.get(column) or 0)
+        for column in FIGURES[protocol]:
+            _number(revision.name, path, column, line.get(column) or 0)
     return [{column: line[column] for column in COLUMNS[protocol] if column in line} for line in ours]
 
 
 def _number(name: str, path: str, key: str, value: object) -> float:
     try:
-        found = float(value) if isinstance(value, int | float | str) else math.nan
+        number = float(value) if isinstance(value, int | float | str) else math.nan
     except ValueError:
-        found = math.nan
-    if not math.isfinite(found):
-        raise EsiError(f"{name}: {path}: {key} says {value!r}, which is no number: run it again with this version")
-    return found
+        number = math.nan
+    if not math.isfinite(number):
+        raise EsiError(f"{name}: {path}: {key} says {value!r}, which is no number: {AGAIN}")
+    return number
 
 
 def file_of(name: str) -> Path:
@@ -109,8 +109,8 @@ def main() -> None:
         for path in files.values():
             path.unlink()
         return
-    found = {name: keep(name) for name in arguments.names}
-    for name, (experiment, left_out) in found.items():
+    kept = {name: keep(name) for name in arguments.names}
+    for name, (experiment, left_out) in kept.items():
         write_json(files[name], experiment.model_dump())
         print(f"{name}: kept {', '.join([*experiment.figures, *experiment.tables])} in {files[name]}")
         for sentence in left_out:

@@ -5,23 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from esi.errors import EsiError
-from esi.report.inputs import KEYS, Line, read_json
+from esi.report.inputs import CLASSIFICATION, KEYS, Line, read_as
 
-CLASSES = ("auroc", "auroc_sd", "auroc_low", "auroc_high", "f1")
-COLUMNS = {  # what is kept of a table of metrics/details
-    "zero_shot": (*KEYS["zero_shot"], "runs", *CLASSES),
-    "linear_probe": (*KEYS["linear_probe"], "runs", *CLASSES),
-    "fine_tune": (*KEYS["fine_tune"], "runs", *CLASSES),
-    "identification": (
-        *KEYS["identification"],
-        *("subjects", "runs", "auc", "auc_sd", "accuracy", "accuracy_sd", "accuracy_low", "accuracy_high"),
-    ),
-    "distribution": (*KEYS["distribution"], "pretraining_records", "test_records", "mmd2", "p_value"),
+FIGURES = {  # what is kept of a table of metrics/details beside the columns that tell its lines apart
+    **dict.fromkeys(CLASSIFICATION, ("runs", "auroc", "auroc_sd", "auroc_low", "auroc_high", "f1")),
+    "identification": (*("subjects", "runs", "auc", "auc_sd", "accuracy", "accuracy_sd", "accuracy_low", "accuracy_high"),),
+    "distribution": ("pretraining_records", "test_records", "mmd2", "p_value"),
 }
-MODELS = ("esi", "supervised")  # whose lines are kept: they follow from the experiment's settings
+COLUMNS = {protocol: (*KEYS[protocol], *columns) for protocol, columns in FIGURES.items()}
 NUMBERS = {  # what is kept of metrics/<stage>.json
     "pairs": ("train",),
     "pretrain": ("parameters_signal_encoder", "n_train", "steps"),
@@ -57,18 +50,8 @@ class Experiment(BaseModel):
 
 
 def read_experiment(path: Path) -> Experiment:
-    """One file.
-
-    Raises:
-        EsiError: it is not one that `esi.report.keep` writes.
-    """
-    content = read_json(path)
-    try:
-        return Experiment.model_validate(content)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(map(str, problem["loc"]))
-        raise EsiError(f"{path}: {key}: {problem['msg']}: keep the experiment again (python -m esi.report.keep)") from None
+    """One file. Raises EsiError where it is not one that `esi.report.keep` writes."""
+    return read_as(Experiment, path, "keep the experiment again (python -m esi.report.keep)")
 
 
 def read_experiments(folder: Path) -> list[Experiment]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import mean
 
+from esi.evaluate.models.registry import RANDOM
 from esi.report.asked import TITLES, Asked
 from esi.report.charts import Drawing, Series, bars, lines
 from esi.report.inputs import Line, number
@@ -118,7 +119,7 @@ def _figure5(ours: Ours) -> Drawing:
     for place, (dataset, name) in enumerate(TITLES.items()):
         points = _points(ours, PAIRS, Asked("linear_probe", dataset), _pretraining_pairs)
         shown += points
-        line = Asked("linear_probe", dataset, model="random").line(ours.inputs)
+        line = Asked("linear_probe", dataset, model=RANDOM).line(ours.inputs)
         y, low, high = (number(line, key) for key in ("auroc", "auroc_low", "auroc_high"))
         at_zero = [] if y is None else [Point(0.0, y, low, high, (), False)]
         if points:
@@ -131,7 +132,7 @@ def _figure6(ours: Ours) -> Drawing:
     for place, (dataset, name) in enumerate(TITLES.items()):
         points = _points(ours, PAIRS, Asked("distribution", dataset, "mmd2"), _pretraining_pairs)
         shown += points
-        seeds = [line for line in ours.inputs.details("distribution", dataset) if line["model"] == "random"]
+        seeds = [line for line in ours.inputs.details("distribution", dataset) if line["model"] == RANDOM]
         untrained = [value for line in seeds if line["space"] == "pooled" and (value := number(line, "mmd2")) is not None]
         at_zero = [Point(0.0, mean(untrained), None, None, (), False)] if untrained else []
         if at_zero + points:
@@ -148,7 +149,7 @@ def _figure7(ours: Ours) -> Drawing:
         shown += points
         if points:
             series.append(_series(name, points, place))
-        untrained = number(Asked("linear_probe", dataset, model="random").line(ours.inputs), "auroc")
+        untrained = number(Asked("linear_probe", dataset, model=RANDOM).line(ours.inputs), "auroc")
         if untrained is not None:
             series.append(Series(f"{name}, random encoder", [0, 100], [untrained] * 2, style="--", colour=place))
     label = "pairs with another pair's text, %"

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
-from esi.report.asked import SUPERVISED, TITLES, Asked
+from esi.evaluate.models.registry import EVALUATED, MODELS, RANDOM, SUPERVISED, TEMPLATE, Ability, Role, entry
+from esi.report.asked import TASKS, TITLES, Asked
 from esi.report.inputs import Line, number
 from esi.report.ours import WITH_ENCODER, At, Ours
-from esi.report.summary import OURS
 from esi.report.table import Cell, Group, Row, Table, published
 from esi.report.variation import ENCODERS
 
@@ -20,10 +20,6 @@ DEVIATION_NOTE = (
     "The paper: mean ± standard deviation over five runs. Ours: 95 % interval by bootstrap over subjects if there is one; "
     "mean ± standard deviation where kept experiments with other seeds (`train.seed`) stand beside this run."
 )
-PROBED = {  # beside which of the paper's groups our controls stand
-    "supervised": {"hand": "Hand-made features", "rocket": "MiniRocket"},
-    "linear_probe": {"random": "Random encoder"},
-}
 
 
 def table2(ours: Ours) -> Table:
@@ -41,13 +37,24 @@ def table2(ours: Ours) -> Table:
         ],
     )
     for setting, lines in groupby(ours.inputs.table("table2"), lambda line: line["setting"]):
-        protocol, model = ("fine_tune", SUPERVISED) if setting == SUPERVISED else (setting, OURS)
+        protocol, model = ("fine_tune", SUPERVISED) if setting == SUPERVISED else (setting, EVALUATED)
         rows = _rows(ours, table, list(lines), {dataset: Asked(protocol, dataset, model=model) for dataset in TITLES})
         probes = {dataset: Asked("linear_probe", dataset) for dataset in TITLES}
-        for control, title in PROBED.get(setting, {}).items():
-            rows.append(_own(ours, table, f"{title} + logistic regression", probes, model=control))
+        for model in _probed(ours, setting):
+            title = f"{entry(model).label[0].upper()}{entry(model).label[1:]} + logistic regression"
+            rows.append(_own(ours, table, title, probes, model=model))
         table.groups.append(Group(SETTINGS[setting], rows))
     return table
+
+
+def _probed(ours: Ours, setting: str) -> list[str]:
+    """Models beside ours in a group of Table 2: what sees no ECG but the task's own, or frozen encoders and their like."""
+    if setting == SUPERVISED:
+        return [name for name, item in MODELS.items() if item.role is Role.CONTROL and Ability.VECTORS in item.abilities]
+    tables = [ours.inputs.details("linear_probe", task) for task in TASKS.values()] if setting == "linear_probe" else []
+    probed = dict.fromkeys(line["model"] for table in tables for line in table)
+    baselines = [name for name in probed if entry(name).role is Role.BASELINE]
+    return [RANDOM, *baselines] if setting == "linear_probe" else []
 
 
 def table3(ours: Ours) -> Table:
@@ -68,7 +75,7 @@ def table3(ours: Ours) -> Table:
         _own(ours, table, f"This run, linear probe: {ours.encoder}", few, protocol="linear_probe"),
     ]
     rows = _rows(ours, table, [line for line in lines if not number(line, "share")], zero_shot)
-    rows.append(_own(ours, table, "Random encoder", zero_shot, model="random"))
+    rows.append(_own(ours, table, "Random encoder", zero_shot, model=RANDOM))
     table.groups += [Group("5 % of the labels", few_rows), Group("No labels", rows)]
     return table
 
@@ -92,7 +99,7 @@ def table4(ours: Ours) -> Table:
         ],
     )
 
-    def columns(method: str, model: str = OURS, trial: str = "strip") -> dict[str, Asked]:
+    def columns(method: str, model: str = EVALUATED, trial: str = "strip") -> dict[str, Asked]:
         return {
             f"{dataset}_{key}": Asked("identification", dataset, key, model, method=method, trial=trial)
             for dataset in TITLES
@@ -103,14 +110,14 @@ def table4(ours: Ours) -> Table:
         learnt = columns("fine_tune", SUPERVISED) if setting == SUPERVISED else columns(setting)
         rows = _rows(ours, table, list(lines), learnt)
         if setting == "linear":
-            rows.append(_own(ours, table, "Random encoder", learnt, model="random"))
+            rows.append(_own(ours, table, "Random encoder", learnt, model=RANDOM))
         table.groups.append(Group(SETTINGS[setting], rows))
     for trial, title in (("strip", "Nothing learnt for the task, same strip"), ("recording", "Recording against recording")):
         asked = {
-            "Median-beat template": columns("template", "template", trial),
-            f"This run, cosine: {ours.encoder}": columns("cosine", OURS, trial),
-            f"This run, linear head: {ours.encoder}": columns("linear", OURS, trial),
-            "Random encoder, cosine": columns("cosine", "random", trial),
+            "Median-beat template": columns("template", TEMPLATE, trial),
+            f"This run, cosine: {ours.encoder}": columns("cosine", EVALUATED, trial),
+            f"This run, linear head: {ours.encoder}": columns("linear", EVALUATED, trial),
+            "Random encoder, cosine": columns("cosine", RANDOM, trial),
         }
         if trial == "strip":
             del asked[f"This run, linear head: {ours.encoder}"]  # it stands above, beside the paper's

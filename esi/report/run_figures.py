@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from esi.evaluate.models.registry import MODELS, Ability, Role, entry
 from esi.report.charts import Drawing, Forest, Series, forest, lines
-from esi.report.inputs import CLASSIFICATION, CONTROLS, PROTOCOLS, Inputs, number, read_lines
-from esi.report.summary import OURS
+from esi.report.inputs import CLASSIFICATION, PROTOCOLS, Inputs, number, read_lines
+from esi.report.summary import in_order
 from esi.report.table import plain
 
 LOSSES = {"loss": "total loss", "loss_con": "contrastive loss", "loss_cap": "captioning loss"}
@@ -13,18 +14,22 @@ LOSSES = {"loss": "total loss", "loss_con": "contrastive loss", "loss_cap": "cap
 def overview(inputs: Inputs) -> list[Drawing]:
     """A forest plot a classification protocol: our interval and the controls on every task."""
     drawings = []
+    protocols = {protocol: inputs.figures(protocol) for protocol in PROTOCOLS}
+    every = {name for figures in protocols.values() for figure in figures.values() for name in figure.controls}
+    shown = [item.name for item in MODELS.values() if item.role is Role.CONTROL and item.abilities != {Ability.CAPTION}]
+    labels = [entry(name).label for name in [*shown, *in_order(every - set(shown))]]
     for protocol in CLASSIFICATION:
         rows = []
-        for task, figure in inputs.figures(protocol).items():
+        for task, figure in protocols[protocol].items():
             if figure.value is None:
                 continue
-            controls = {title: value for key, title in CONTROLS.items() if (value := getattr(figure, key)) is not None}
+            controls = {entry(name).label: value for name, value in figure.controls.items()}
             low, high = (figure.value if bound is None else bound for bound in (figure.low, figure.high))
             rows.append(Forest(task, figure.value, low, high, controls))
         if rows:
             alt = "; ".join(f"{row.label} {plain(row.value)}" for row in rows)
             title = PROTOCOLS[protocol]
-            svg = forest(f"forest-{protocol}", title, f"{title}: {alt}", rows, list(CONTROLS.values()), "leading metric")
+            svg = forest(f"forest-{protocol}", title, f"{title}: {alt}", rows, labels, "leading metric")
             drawings.append(Drawing(title, svg))
     return drawings
 
@@ -46,7 +51,7 @@ def label_shares(inputs: Inputs) -> list[Drawing]:
                     [number(line, key) or 0.0 for _, line in own] for key in ("auroc", "auroc_low", "auroc_high")
                 )
                 percents = [share * 100 for share, _ in own]
-                series.append(Series("ours" if model == OURS else CONTROLS.get(model, model), percents, values, low, high))
+                series.append(Series(entry(model).label, percents, values, low, high))
             if series:
                 title = f"{task}, {PROTOCOLS[protocol].lower()}"
                 alt = f"{title}: AUROC by share of the labels. " + "; ".join(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import tomllib
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 
-from esi.report.inputs import CLASSIFICATION, CONTROLS, PROTOCOLS, Inputs, Line, number
-from esi.report.summary import OURS
+from esi.evaluate.models.registry import EVALUATED, entry
+from esi.report.inputs import CLASSIFICATION, PROTOCOLS, Inputs, Line, number
+from esi.report.summary import in_order
 from esi.report.table import Cell, Group, Row, Table, interval, measured, plain
 
-NAMES = {OURS: "ours", **CONTROLS, "common": "commonest caption", "nearest": "caption of the nearest training ECG"}
-FIGURES = {"auroc": "AUROC", "auprc": "AUPRC", "f1": "F1", "brier": "Brier score", "ece": "Calibration error"}
+Column = Callable[[Line], Cell]
+PICTURES = {"roc": "ROC curves by class", "reliability": "Reliability: share of positives by predicted probability"}
+METHODS = {"cosine": "cosine", "linear": "linear head", "fine_tune": "fine-tuned", "template": ""}
 
 
 @dataclass(frozen=True)
@@ -31,34 +35,21 @@ class TaskSection:
     pictures: list[Picture]
 
 
-def task_sections(inputs: Inputs) -> list[TaskSection]:
-    """Every task under every classification protocol that was run."""
-    sections = []
-    for protocol in CLASSIFICATION:
-        for task, figure in inputs.figures(protocol).items():
-            models, classes = inputs.details(protocol, task), inputs.classes(protocol, task)
-            tables = [table for table in (_models(models), _classes(classes)) if table]
-            lead = f"{figure.metric} {plain(figure.value)} {interval(figure.low, figure.high)}".strip()
-            sections.append(TaskSection(task, PROTOCOLS[protocol], lead, tables, _pictures(inputs, protocol, task)))
-    return sections
+def _words(key: str) -> Column:
+    return lambda line: Cell(line.get(key, ""))
 
 
-def _models(details: list[Line]) -> Table | None:
-    if not details:
-        return None
-    columns = ["Model", "Labels", "Runs", *FIGURES.values(), "Ours minus it", "p"]
-    rows = []
-    for line in details:
-        share = number(line, "share")
-        name = NAMES.get(line["model"], line["model"]) + (f", prompts: {line['variant']}" if line["variant"] else "")
-        cells = [Cell("none" if not share else f"{share * 100:g} %"), Cell(line.get("runs", ""))]
-        cells += [measured(line, key) for key in FIGURES]
-        cells += [_difference(line), Cell(plain(number(line, "p_value")))]
-        rows.append(Row(name, cells, line["model"] == OURS and not line["variant"]))
-    notes = [
-        "In brackets: 95 % interval by bootstrap over subjects. Differences are paired by subject; p is of the difference."
-    ]
-    return Table("Models, prompts and shares of the labels", columns, [Group("", rows)], notes=notes)
+def _count(key: str) -> Column:
+    return lambda line: Cell(plain(number(line, key), 0))
+
+
+def _figure(key: str, digits: int = 3) -> Column:
+    return lambda line: measured(line, key, digits)
+
+
+def _share(line: Line) -> Cell:
+    share = number(line, "share")
+    return Cell("none" if not share else f"{share * 100:g} %")
 
 
 def _difference(line: Line) -> Cell:
@@ -68,145 +59,82 @@ def _difference(line: Line) -> Cell:
     return Cell(sign + plain(value), small=bounds)
 
 
-def _classes(details: list[Line]) -> Table | None:
-    if not details:
-        return None
-    controls = [
-        control for control in ("random", "hand", "rocket", "supervised") if any(line.get(control) for line in details)
-    ]
-    columns = ["Class", "Positives", *FIGURES.values(), *(f"AUROC, {CONTROLS[control]}" for control in controls)]
-    rows = [
-        Row(
-            line["class"],
-            [
-                Cell(plain(number(line, "positives"), 0)),
-                *(measured(line, key) for key in FIGURES),
-                *(measured(line, key) for key in controls),
-            ],
-        )
-        for line in details
-    ]
-    return Table(
-        "By class", columns, [Group("", rows)], notes=["A class without a positive or a negative test record has no AUROC."]
+def _direction(key: str) -> Column:
+    return lambda line: Cell(line[key].replace("ecg", "ECG").replace("_to_", " → "))
+
+
+SHOWN = {"words": _words, "count": _count, "figure": _figure, "direction": _direction}
+QUALITY = {"auroc": "AUROC", "auprc": "AUPRC", "f1": "F1", "brier": "Brier score", "ece": "Calibration error"}
+NOT_MODELS = {*QUALITY, "class", "positives", "threshold", "auroc_low", "auroc_high"}  # columns of a table of classes
+
+
+def task_sections(inputs: Inputs) -> list[TaskSection]:
+    """Every task under every classification protocol that was run."""
+    sections = []
+    for protocol in CLASSIFICATION:
+        for task, figure in inputs.figures(protocol).items():
+            models, classes = inputs.details(protocol, task), inputs.classes(protocol, task)
+            tables = [*_models(models), *_classes(classes)]
+            lead = f"{figure.metric} {plain(figure.value)} {interval(figure.low, figure.high)}".strip()
+            sections.append(TaskSection(task, PROTOCOLS[protocol], lead, tables, _pictures(inputs, protocol, task)))
+    return sections
+
+
+def _models(details: list[Line]) -> list[Table]:
+    columns: dict[str, Column] = {"Labels": _share, "Runs": _words("runs")}
+    columns |= {head: _figure(key) for key, head in QUALITY.items()}
+    columns |= {"Ours minus it": _difference, "p": lambda line: Cell(plain(number(line, "p_value")))}
+    note = (
+        "In brackets: 95 % interval by bootstrap over subjects. Differences are paired by subject; p is of the difference."
     )
+    table = Table("Models, prompts and shares of the labels", ["Model", *columns], [], notes=[note])
+    return _filled(table, {"": details}, columns)
+
+
+def _classes(details: list[Line]) -> list[Table]:
+    columns = {"Positives": _count("positives")} | {head: _figure(key) for key, head in QUALITY.items()}
+    models = in_order({key for line in details for key, value in line.items() if value} - NOT_MODELS)
+    columns |= {f"AUROC, {entry(model).label}": _figure(model) for model in models}
+    note = "A class without a positive or a negative test record has no AUROC."
+    table = Table("By class", ["Class", *columns], [], notes=[note])
+    return _filled(table, {"": details}, columns, lambda line: line["class"])
 
 
 def _pictures(inputs: Inputs, protocol: str, task: str) -> list[Picture]:
-    found = []
-    for kind, words in (
-        ("roc", "ROC curves by class"),
-        ("reliability", "Reliability: share of positives by predicted probability"),
-    ):
-        png = inputs.picture(protocol, f"{task}-{kind}")
-        if png:
-            source = f"data:image/png;base64,{b64encode(png).decode()}"
-            found.append(Picture(source, f"{words}, {task}, {PROTOCOLS[protocol].lower()}"))
-    return found
+    return [
+        Picture(f"data:image/png;base64,{b64encode(png).decode()}", f"{words}, {task}, {PROTOCOLS[protocol].lower()}")
+        for kind, words in PICTURES.items()
+        if (png := inputs.picture(protocol, f"{task}-{kind}"))
+    ]
 
 
 def other_tables(inputs: Inputs) -> list[Table]:
     """Identification, retrieval, captions and distribution, each data set a group."""
-    return [
-        table
-        for table in (_identification(inputs), _retrieval(inputs), _captions(inputs), _distribution(inputs))
-        if table.groups
-    ]
+    text = files("esi.report").joinpath("templates", "protocols.toml").read_text(encoding="utf-8")
+    tables = []
+    for protocol, of in tomllib.loads(text).items():
+        columns = {head: SHOWN[how](*what) for head, how, *what in of["columns"]}
+        table = Table(of["caption"], [of["head"], *columns], [], notes=of["notes"])
+        tables += _filled(table, {name: inputs.details(protocol, name) for name in inputs.figures(protocol)}, columns)
+    return tables
 
 
-def _identification(inputs: Inputs) -> Table:
-    table = Table(
-        "Identification",
-        ["Method", "Protocol", "Subjects", "AUC", "Accuracy", "Chance"],
-        [],
-        notes=[
-            "strip: gallery and probe are two parts of one strip. recording: two recordings of a subject, the truer task.",
-            "The template is the median beat of each strip: nothing is learnt.",
-        ],
-    )
-    methods = {"cosine": "cosine", "linear": "linear head", "fine_tune": "fine-tuned", "template": ""}
-
-    def row(line: Line) -> Row:
-        name = ", ".join(
-            filter(None, (NAMES.get(line["model"], line["model"]), methods.get(line["method"], line["method"])))
-        )
-        figures = [measured(line, "auc"), measured(line, "accuracy"), measured(line, "chance")]
-        return Row(name, [Cell(line["protocol"]), Cell(plain(number(line, "subjects"), 0)), *figures], line["model"] == OURS)
-
-    return _by_set(inputs, "identification", table, row)
+def _name(line: Line) -> str:
+    """The model of a line, with what else tells its lines apart."""
+    prompts = f"prompts: {line['variant']}" if line.get("variant") else ""
+    method = METHODS.get(line["method"], line["method"]) if "method" in line else ""
+    return ", ".join(filter(None, (entry(line["model"]).label, method, prompts)))
 
 
-def _retrieval(inputs: Inputs) -> Table:
-    recalls = {f"recall_{k}": f"Recall@{k}" for k in (1, 5, 10)}
-    columns = ["Encoder", "Direction", "Candidates", *recalls.values(), "Chance@10", "Median rank"]
-    table = Table(
-        "Retrieval between ECGs and texts",
-        columns,
-        [],
-        notes=[
-            "Texts that are the same count as correct. Recall@10 is 1 by construction where there are ten candidates or "
-            "fewer, for a random encoder too: read it beside its chance. ICBEB's nine classes make few texts."
-        ],
-    )
-
-    def row(line: Line) -> Row:
-        direction = line["direction"].replace("ecg", "ECG").replace("_to_", " → ")
-        figures = [
-            *(measured(line, key) for key in recalls),
-            measured(line, "chance_recall_10"),
-            measured(line, "median_rank", 1),
-        ]
-        cells = [Cell(direction), Cell(plain(number(line, "candidates"), 0)), *figures]
-        return Row(NAMES.get(line["model"], line["model"]), cells, line["model"] == OURS)
-
-    return _by_set(inputs, "retrieval", table, row)
-
-
-def _captions(inputs: Inputs) -> Table:
-    clinical = {"label_f1": "Statements F1", "label_precision": "precision", "label_recall": "recall"}
-    words = {"bleu": "BLEU", "rouge_l": "ROUGE-L", "bertscore_f1": "BERTScore F1", "distinct": "Distinct"}
-    table = Table(
-        "Captions",
-        ["Captions by", "Records", *clinical.values(), *words.values()],
-        [],
-        notes=[
-            "Statements: which findings a caption names, against those of the record. The other figures measure likeness of "
-            "words only."
-        ],
-    )
-
-    def row(line: Line) -> Row:
-        figures = [measured(line, key) for key in (*clinical, *words)]
-        return Row(
-            NAMES.get(line["model"], line["model"]),
-            [Cell(plain(number(line, "records"), 0)), *figures],
-            line["model"] == OURS,
-        )
-
-    return _by_set(inputs, "captions", table, row)
-
-
-def _distribution(inputs: Inputs) -> Table:
-    table = Table(
-        "Distance between pretraining and test ECGs",
-        ["Encoder", "Space", "Pretraining records", "Test records", "MMD²", "p"],
-        [],
-        notes=[
-            "Unbiased squared maximum mean discrepancy, Gaussian kernel by the median heuristic; it may fall below 0. "
-            "p by permutation."
-        ],
-    )
-
-    def row(line: Line) -> Row:
-        counts = [Cell(plain(number(line, key), 0)) for key in ("pretraining_records", "test_records")]
-        cells = [Cell(line["space"]), *counts, measured(line, "mmd2", 4), measured(line, "p_value")]
-        return Row(NAMES.get(line["model"], line["model"]), cells, line["model"] == OURS)
-
-    return _by_set(inputs, "distribution", table, row)
-
-
-def _by_set(inputs: Inputs, protocol: str, table: Table, row: Callable[[Line], Row]) -> Table:
-    for name in inputs.figures(protocol):
-        lines = inputs.details(protocol, name)
-        if lines:
-            table.groups.append(Group(name, [row(line) for line in lines]))
-    return table
+def _filled(
+    table: Table, groups: Mapping[str, list[Line]], columns: Mapping[str, Column], name: Callable[[Line], str] = _name
+) -> list[Table]:
+    """The table with a row a line; none where there is no line."""
+    for title, lines in groups.items():
+        rows = []
+        for line in lines:
+            own = line.get("model") == EVALUATED and not line.get("variant")
+            rows.append(Row(name(line), [column(line) for column in columns.values()], own))
+        if rows:
+            table.groups.append(Group(title, rows))
+    return [table] if table.groups else []

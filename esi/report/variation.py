@@ -15,6 +15,7 @@ from typing import Any, get_args, get_origin
 from esi.params import Params
 from esi.settings.section import Effect, Part, Section, Varied
 
+DATA_FILES = ("../settings/*.py",)  # for `esi.closure`, which does not follow esi.params: what settings say of themselves
 Settings = Mapping[str, Any]  # "section.key" to its value
 DATA = frozenset({"data"})
 RECORDS = DATA | {""}  # and what no section has: it may count for anything
@@ -140,10 +141,6 @@ def _row(varied: Varied, value: Any) -> str | None:
     return varied.rows.get(tuple(sorted(value)) if isinstance(value, list) else value)
 
 
-COMPONENTS = Variation("table5a", "nothing")
 ENCODERS = Variation("table5b")
-SETS = Variation("table6")
-TOP_K = Variation("table7")
-BOOKS = Variation("table8")
 PAIRS = Variation("figure5")
 SHUFFLED = Variation("figure7")

@@ -13,7 +13,7 @@ from esi.report.ours import Ours
 from esi.report.paper_tables import table2, table3, table4
 from esi.report.summary import verdict
 from esi.report.table import Row, Table, interval, plain
-from esi.report.variation import BOOKS, COMPONENTS, SETS, settings_of
+from esi.report.variation import Variation, settings_of
 from tests.conftest import ROOT
 from tests.report.samples import csv_file, model_line, write_run
 
@@ -97,16 +97,16 @@ def test_five_per_cent_of_the_labels_are_not_taken_from_all_of_them(settings: Pa
     ],
 )
 def test_which_component_a_run_leaves_out(values: dict[str, object], found: str | None, settings: Params) -> None:
-    assert COMPONENTS.row(settings_of(changed(settings, **values))) == found
+    assert Variation("table5a", "nothing").row(settings_of(changed(settings, **values))) == found
 
 
 def test_which_sets_and_books_a_run_has(settings: Params) -> None:
-    assert SETS.row(settings_of(settings)) == "all"
-    assert SETS.row(settings_of(changed(settings, pairs__sets=["mimic"]))) == "MIMIC"
-    assert SETS.row(settings_of(changed(settings, pairs__sets=["ptbxl"]))) is None
-    assert BOOKS.row(settings_of(settings)) is None
-    assert BOOKS.row(settings_of(changed(settings, chunk__books="books/huff"))) == "Huff"
-    assert BOOKS.row(settings_of(changed(settings, describe__provider="openai", describe__top_k=0))) == "none"
+    assert Variation("table6").row(settings_of(settings)) == "all"
+    assert Variation("table6").row(settings_of(changed(settings, pairs__sets=["mimic"]))) == "MIMIC"
+    assert Variation("table6").row(settings_of(changed(settings, pairs__sets=["ptbxl"]))) is None
+    assert Variation("table8").row(settings_of(settings)) is None
+    assert Variation("table8").row(settings_of(changed(settings, chunk__books="books/huff"))) == "Huff"
+    assert Variation("table8").row(settings_of(changed(settings, describe__provider="openai", describe__top_k=0))) == "none"
 
 
 def test_only_the_row_of_this_run_has_its_figures(settings: Params, metrics: Path) -> None:
