@@ -112,7 +112,7 @@ def test_features_are_computed_once_and_anew_for_other_signals(own_cache: Path, 
     first = control_features("hand", store, records)
     assert first["train"].shape[0] == 2
     np.testing.assert_array_equal(first["train"][1], first["test"][0])
-    monkeypatch.setattr(controls.importlib, "import_module", lambda _: pytest.fail("computed again"))
+    monkeypatch.setattr(controls, "_module", lambda _: pytest.fail("computed again"))
     again = control_features("hand", store, records)
     np.testing.assert_array_equal(first["test"], again["test"])
     for other in ({"train": ["1", "0"], "test": ["1"]}, {"train": ["0"], "test": ["1"]}):

@@ -49,7 +49,7 @@ def control_features(control: str, store: SignalStore, records: Mapping[str, lis
 
 def _module(control: str) -> ModuleType:
     """The control's own, imported when it is asked for: a library may be absent."""
-    if control == "hand":
+    if control == HAND:
         from esi.evaluate.controls import hand_features
 
         return hand_features
