@@ -7,12 +7,9 @@ from functools import partial
 from esi import params
 from esi.command import run
 from esi.ecg.statements.descriptions import read_descriptions
-from esi.evaluate.captions.captioned_set import CaptionedSet
-from esi.evaluate.captions.captioners import run_captioners
-from esi.evaluate.captions.controls import NearestText, commonest_findings
+from esi.evaluate.captions.captioners import captioned_sets
 from esi.evaluate.captions.scores import likeness
 from esi.evaluate.captions.statement_finder import StatementFinder
-from esi.evaluate.captions.write import draw_records
 from esi.evaluate.ecg_set import open_sets
 from esi.evaluate.models.abilities import lacks
 from esi.evaluate.models.encoders import Encoders
@@ -20,7 +17,7 @@ from esi.evaluate.models.registry import Ability
 from esi.evaluate.models.remarks import remarks
 from esi.evaluate.record_texts import record_texts
 from esi.files import replacing_folder
-from esi.paths import DESCRIPTIONS, DETAILS, ECG, METRICS, PAIRS, PREDICTIONS, STATEMENTS
+from esi.paths import DESCRIPTIONS, DETAILS, METRICS, PREDICTIONS, STATEMENTS
 from esi.text.bertscore import token_encoder
 
 OUTS = (PREDICTIONS / "captions", METRICS / "captions", DETAILS / "captions")
@@ -28,18 +25,15 @@ OUTS = (PREDICTIONS / "captions", METRICS / "captions", DETAILS / "captions")
 
 def main() -> None:
     settings = params.load()
-    evaluate, wanted = settings.evaluate, settings.caption
+    evaluate = settings.evaluate
     if lacks(evaluate.model, Ability.CAPTION, "captions", *OUTS):
         return
     descriptions = read_descriptions(DESCRIPTIONS) if settings.pairs.descriptions else {}
     find = StatementFinder.read(STATEMENTS, descriptions)
-    sets = open_sets(wanted.sets, settings.signal, evaluate.batch_size)
+    sets = open_sets(settings.caption.sets, settings.signal, evaluate.batch_size)
     texts = {name: record_texts(ecgs.of("test"), descriptions, evaluate.model) for name, ecgs in sets.items()}
-    tests = [CaptionedSet(name, draw_records(of_set, name, wanted.limit)) for name, of_set in texts.items()]
-    nearest = NearestText(PAIRS, ECG, settings.signal, evaluate.batch_size)
     encoders = Encoders.of(evaluate, sets.values())
-    common = commonest_findings(PAIRS)
-    run_captioners(tests, sets, encoders, nearest, common, wanted, evaluate.batch_size, evaluate.seed)
+    tests = captioned_sets(sets, texts, encoders, settings)
     similarity = partial(likeness, encode=token_encoder(settings.score), idf=settings.score.idf)
     predictions, metrics, details = OUTS
     with replacing_folder(predictions) as captions, replacing_folder(metrics) as leads, replacing_folder(details) as tables:

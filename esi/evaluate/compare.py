@@ -64,10 +64,10 @@ def predictions_of(experiment: str) -> dict[Key, Opener]:
         EsiError: there is no such experiment or folder, or it holds no predictions.
     """
     folder = Path() if experiment == WORKSPACE else Path(experiment)
-    found: dict[Key, Opener]
+    openers: dict[Key, Opener]
     if experiment == WORKSPACE or (folder / PREDICTIONS).is_dir():
         paths = sorted((folder / PREDICTIONS).glob("*/*.parquet"))
-        found = {(path.parent.name, path.stem): partial(Path, path) for path in paths}
+        openers = {(path.parent.name, path.stem): partial(Path, path) for path in paths}
     else:
         try:
             files = DVCFileSystem(".", rev=experiment)
@@ -79,14 +79,14 @@ def predictions_of(experiment: str) -> dict[Key, Opener]:
             ) from None
         except DataIndexDirError:
             raise _absent(PREDICTIONS, experiment) from None
-        found = {(path.parent.name, path.stem): partial(_open, files, experiment, path) for path in in_git}
-    found = {key: opener for key, opener in found.items() if key[0] in PROTOCOLS and not key[1].startswith(".")}
-    if not found:
+        openers = {(path.parent.name, path.stem): partial(_open, files, experiment, path) for path in in_git}
+    openers = {key: opener for key, opener in openers.items() if key[0] in PROTOCOLS and not key[1].startswith(".")}
+    if not openers:
         raise EsiError(
             f"{experiment} holds no {PREDICTIONS}/<protocol>/<task>.parquet: `dvc pull` them, run its stages "
             f"{', '.join(PROTOCOLS)}, or name an experiment that did"
         )
-    return found
+    return openers
 
 
 def _open(files: DVCFileSystem, revision: str, path: PurePosixPath) -> pa.BufferReader:

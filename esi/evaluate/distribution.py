@@ -99,8 +99,8 @@ def _row(
     settings: Distribution,
     seed: int,
 ) -> dict[str, Any]:
-    found = discrepancy(before_XD, test_YD, settings.permutations, seed)
-    return {"set": dataset, "model": model, "space": space} | asdict(found)
+    distance = discrepancy(before_XD, test_YD, settings.permutations, seed)
+    return {"set": dataset, "model": model, "space": space} | asdict(distance)
 
 
 def table(rows: Sequence[Mapping[str, Any]], dataset: str) -> pl.DataFrame:

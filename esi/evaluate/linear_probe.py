@@ -60,12 +60,12 @@ def probe(
             kept[f"validation {number}"] = of_validation_PNK[place]
             kept[f"test {number}"] = scores_PMK[place, len(row_of["validation"]) + _rows(row_of["test"], test)]
         write_arrays(path, kept)
-    found: dict[str, list[Prediction]] = {task.name: [] for task in tasks}
+    predictions: dict[str, list[Prediction]] = {task.name: [] for task in tasks}
     for number, (task, share, seed, _) in enumerate(runs):
         for name in ("validation", "test"):
             scores_NK = kept[f"{name} {number}"]
-            found[task.name].append(Prediction(frozen.model, name, splits[task.name, name], scores_NK, share, seed))
-    return found
+            predictions[task.name].append(Prediction(frozen.model, name, splits[task.name, name], scores_NK, share, seed))
+    return predictions
 
 
 def _key(

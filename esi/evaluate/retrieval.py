@@ -63,7 +63,7 @@ def ranks(query_QE: np.ndarray, candidate_CE: np.ndarray, group_Q: np.ndarray, g
         query_QE, candidate_CE: float32, unit length.
         group_Q, group_C: numbers; a candidate of the query's own group is right, and each group has one.
     """
-    found = np.empty((3, len(query_QE)), np.int64)
+    counts = np.empty((3, len(query_QE)), np.int64)
     step = max(1, SCORES_AT_ONCE // len(candidate_CE))
     for start in range(0, len(query_QE), step):
         scores_BC = query_QE[start : start + step] @ candidate_CE.T
@@ -71,8 +71,8 @@ def ranks(query_QE: np.ndarray, candidate_CE: np.ndarray, group_Q: np.ndarray, g
         best_B1 = np.where(right_BC, scores_BC, -np.inf).max(axis=1, keepdims=True)
         above_B = (scores_BC > best_B1 + TIE).sum(axis=1)
         level_BC = scores_BC >= best_B1 - TIE
-        found[:, start : start + step] = above_B, level_BC.sum(axis=1) - above_B, (level_BC & right_BC).sum(axis=1)
-    return Ranks(*found)
+        counts[:, start : start + step] = above_B, level_BC.sum(axis=1) - above_B, (level_BC & right_BC).sum(axis=1)
+    return Ranks(*counts)
 
 
 @dataclass(frozen=True)

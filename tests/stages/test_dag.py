@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from ruamel.yaml import YAML
 
@@ -123,6 +124,35 @@ def test_editing_evaluation_runs_evaluation_only(project: Project) -> None:
     assert ran(project("dvc", "repro", "--dry")) == {"linear_probe"}
     path.write_text(before)
     assert ran(project("dvc", "repro")) == set(), "the old code comes from the run cache"
+
+
+def test_another_model_is_evaluated_without_training_and_dvc_sees_what_its_folder_holds(
+    project: Project, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs"
+    shutil.copytree(project.folder / "data/model", theirs)
+    project.set({"evaluate.model": str(theirs)})
+    assert ran(project("dvc", "repro", "--dry")) == EVALUATED - {"results"}, "results waits for new predictions"
+    assert ran(project("dvc", "repro", "linear_probe")) == {"linear_probe"}
+    assert ran(project("dvc", "repro", "linear_probe")) == set()
+    (theirs / "README.md").write_text("another card")
+    assert ran(project("dvc", "repro", "--dry", "linear_probe")) == {"linear_probe"}
+    project("git", "checkout", "-q", "--", "params.yaml", "dvc.lock")
+    assert ran(project("dvc", "repro")) == set()
+
+
+def test_a_file_of_embeddings_runs_the_stages_that_read_it(project: Project) -> None:
+    records = pl.read_parquet(project.folder / "data/ecg/ptbxl/*.parquet", columns=["record_id"])
+    table = records.with_columns(embedding=pl.concat_list(pl.int_range(pl.len()) % 7, pl.lit(1)))
+    path = project.folder / "data/embeddings/theirs.parquet"
+    table.write_parquet(path)
+    assert ran(project("dvc", "repro", "--dry")) == {"linear_probe", "identify", "distribution"}
+    assert ran(project("dvc", "repro", "results")) == {"linear_probe", "results"}
+    assert isinstance(project.metrics("zero_shot/ptbxl-super")["theirs"], float)
+    assert project.metrics("linear_probe/icbeb-nine")["theirs_not_available"].endswith("holds no record of icbeb")
+    path.unlink()
+    project("git", "checkout", "-q", "--", "metrics", "dvc.lock")
+    assert ran(project("dvc", "repro")) == set()
 
 
 def test_editing_an_entry_of_the_handbook_writes_only_its_descriptions_anew(project: Project) -> None:

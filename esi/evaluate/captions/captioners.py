@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import polars as pl
+
 from esi.evaluate.captions.captioned_set import CaptionedSet
-from esi.evaluate.captions.controls import NearestText
-from esi.evaluate.captions.write import spelled, write_captions
+from esi.evaluate.captions.controls import NearestText, commonest_findings
+from esi.evaluate.captions.write import draw_records, spelled, write_captions
 from esi.evaluate.ecg_set import EcgSet
 from esi.evaluate.models.abilities import why_not
 from esi.evaluate.models.encoders import Encoders
 from esi.evaluate.models.registry import COMMON, NEAREST, Ability
+from esi.params import Params
+from esi.paths import ECG, PAIRS
 from esi.settings.evaluation import Caption
 
 
@@ -47,3 +51,19 @@ def run_captioners(
             test.add(NEAREST, spelled(evaluated.esi, nearest(evaluated.model, evaluated.key, z_NE)))
         test.add(COMMON, spelled(evaluated.esi, [common] * len(records)))
         test.references = spelled(evaluated.esi, test.records["text"].to_list())
+
+
+def captioned_sets(
+    sets: Mapping[str, EcgSet], texts: Mapping[str, pl.DataFrame], encoders: Encoders, settings: Params
+) -> list[CaptionedSet]:
+    """Some records of each set, as `caption` of params.yaml says, with what every captioner writes of them.
+
+    Args:
+        texts: of `record_texts`, by name of the set.
+    """
+    wanted, evaluate = settings.caption, settings.evaluate
+    tests = [CaptionedSet(name, draw_records(of_set, name, wanted.limit)) for name, of_set in texts.items()]
+    nearest = NearestText(PAIRS, ECG, settings.signal, evaluate.batch_size)
+    common = commonest_findings(PAIRS)
+    run_captioners(tests, sets, encoders, nearest, common, wanted, evaluate.batch_size, evaluate.seed)
+    return tests

@@ -53,20 +53,20 @@ class StatementFinder:
 
     def __call__(self, text: str) -> list[str]:
         """The statements of a text, each once, listed findings first."""
-        found: dict[str, None] = {}
+        said: dict[str, None] = {}
         parts = list(sentences(words(text)))
         for sentence in parts:
             if sentence[0] == HEAD:
-                found |= dict.fromkeys(self._listed(sentence[1:]))
+                said |= dict.fromkeys(self._listed(sentence[1:]))
         for sentence in parts:
             if sentence[0] == HEAD:
                 continue
-            described = self._described_by.get(sentence)
-            if described is None:
-                found |= dict.fromkeys(self._mentioned(sentence))
-            elif found.keys().isdisjoint(described):
-                found[described[0]] = None
-        return list(found)
+            owners = self._described_by.get(sentence)
+            if owners is None:
+                said |= dict.fromkeys(self._mentioned(sentence))
+            elif said.keys().isdisjoint(owners):
+                said[owners[0]] = None
+        return list(said)
 
     def _listed(self, sentence: Words) -> Iterator[str]:
         items = [words(item) for item in " ".join(sentence).split(",")]

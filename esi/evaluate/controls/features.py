@@ -40,11 +40,11 @@ def control_features(control: str, store: SignalStore, records: Mapping[str, lis
     listed = (f"{name} {content_hash(*records[name])}" for name in sorted(records))
     key = content_hash(control, *releases, _code_hash(control), store.key, *listed)
     path = cache_folder("controls") / f"{key[:32]}.npz"
-    found = read_arrays(path)
-    if found is None:
-        found = _module(control).features(store, records)
-        write_arrays(path, found)
-    return {name: found[name] for name in records}
+    by_split = read_arrays(path)
+    if by_split is None:
+        by_split = _module(control).features(store, records)
+        write_arrays(path, by_split)
+    return {name: by_split[name] for name in records}
 
 
 def _module(control: str) -> ModuleType:

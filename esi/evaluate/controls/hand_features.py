@@ -29,12 +29,12 @@ MOST = 50.0  # nothing is further from 0 than this: a ratio to nearly nothing te
 def features(store: SignalStore, records: Mapping[str, list[str]]) -> dict[str, np.ndarray]:
     """Features [N, D] float32 of the records of each split."""
     rate = store.signals_NCT.shape[2] // 10
-    found = {}
+    by_split = {}
     for split, names in records.items():
         rows = [store.row_of[name] for name in names]
         bar = tqdm(rows, desc=f"hand features, {split}", unit="record", leave=False, disable=len(rows) < 2000)
-        found[split] = np.array([record_features(store.signals_NCT[row, :, : store.valid_N[row]], rate) for row in bar])
-    return found
+        by_split[split] = np.array([record_features(store.signals_NCT[row, :, : store.valid_N[row]], rate) for row in bar])
+    return by_split
 
 
 def record_features(microvolts_CT: np.ndarray, rate: int) -> np.ndarray:

@@ -32,10 +32,10 @@ def features(store: SignalStore, records: Mapping[str, list[str]]) -> dict[str, 
     # As many threads as numba may take (NUMBA_NUM_THREADS): with -1 the library asks for all cores, and numba refuses.
     rocket = MiniRocketMultivariate(KERNELS, n_jobs=get_num_threads(), random_state=SEED)
     rocket.fit(signals_NCT(records["train"][:: -(-len(records["train"]) // LEARNED_FROM)]))
-    found = {}
+    by_split = {}
     for split, names in records.items():
         starts = range(0, len(names), AT_ONCE)
         bar = tqdm(starts, desc=f"MiniRocket, {split}", unit="batch", leave=False, disable=len(starts) < 3)
         blocks = [rocket.transform(signals_NCT(names[start : start + AT_ONCE])).to_numpy(np.float32) for start in bar]
-        found[split] = np.concatenate(blocks)
-    return found
+        by_split[split] = np.concatenate(blocks)
+    return by_split

@@ -69,8 +69,8 @@ class Embeddings:
             raise NotEmbedded(f"{self.path} holds no record of {dataset}")
         if absent:
             raise EsiError(
-                f"{self.path} lacks {len(absent)} of {len(records)} records of {dataset}, first {absent[0]}: embed every "
-                "record of data/ecg that is asked for, or none of that set"
+                f"{self.path} lacks {len(absent)} of {len(records)} records of {dataset}, first {absent[0]}: embed "
+                f"every record of data/ecg/{dataset}, or none of it; if the others are of another set, add a column dataset"
             )
         if not self._keyed:
             for record in records:
@@ -127,6 +127,6 @@ def read_embeddings(folder: Path) -> list[Embeddings]:
     return [Embeddings(path) for path in sorted(folder.glob("*.parquet"))]
 
 
-def unproven_embeddings(found: Sequence[Embeddings]) -> dict[str, str]:
+def unproven_embeddings(embeddings: Sequence[Embeddings]) -> dict[str, str]:
     """Why nobody knows whether their figures are those of a fair test, by name."""
-    return {one.name: f"{one.path} does not say whose ECGs its model was trained on" for one in found}
+    return {one.name: f"{one.path} does not say whose ECGs its model was trained on" for one in embeddings}

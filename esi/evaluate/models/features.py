@@ -48,10 +48,10 @@ def frozen_features(
     failures = {} if failures is None else failures
     records = {ecgs.dataset: {name: ecgs.of(name)["record_id"].to_list() for name in SPLITS} for ecgs in sets}
     theirs = [  # looked at first: a file that lacks a record is said before an hour of encoding
-        (ecgs, Frozen(one.name, 0, True, found))
+        (ecgs, Frozen(one.name, 0, True, features))
         for one in embeddings
         for ecgs in sets
-        if (found := _of_file(one, ecgs.dataset, records[ecgs.dataset], failures)) is not None
+        if (features := _of_file(one, ecgs.dataset, records[ecgs.dataset], failures)) is not None
     ]
     seen: set[str] = set()
     for candidate in encoders:
@@ -65,9 +65,9 @@ def frozen_features(
     for control in controls:
         for ecgs in sets:
             of_control = partial(_finite, control, ecgs.store, records[ecgs.dataset])
-            found = attempt(control, ecgs.dataset, of_control, failures)
-            if found is not None:
-                yield ecgs, Frozen(control, 0, True, found)
+            features = attempt(control, ecgs.dataset, of_control, failures)
+            if features is not None:
+                yield ecgs, Frozen(control, 0, True, features)
     yield from theirs
 
 

@@ -127,8 +127,8 @@ def entry(name: str) -> Entry:
     )
 
 
-def classifying(found: Iterable[str]) -> list[str]:
-    """The names of all controls that can be asked for the classes of a task, and of the baselines among those in `found`."""
+def classifying(names: Iterable[str]) -> list[str]:
+    """The names of all controls that can be asked for the classes of a task, and of the baselines among those in `names`."""
     probed = {Ability.ENCODE, Ability.VECTORS, Ability.PROBABILITIES}
     controls = [one.name for one in _LISTED if one.role is Role.CONTROL and one.abilities & probed]
-    return controls + [name for name in dict.fromkeys(found) if entry(name).role is Role.BASELINE]
+    return controls + [name for name in dict.fromkeys(names) if entry(name).role is Role.BASELINE]
