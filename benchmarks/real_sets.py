@@ -16,7 +16,7 @@ from esi.evaluate.ecg_set import EcgSet
 from esi.evaluate.tasks import Task, read_task
 from esi.files import cache_folder, content_hash, json_hash, replacing_folder
 from esi.params import Params
-from esi.settings.data import ChallengeRelease, Cpsc2018Release, Folds, Ingest, PtbxlRelease, Signal
+from esi.settings.data import Folds, Ingest, PtbxlRelease, Release, Signal
 
 SIGNAL = Signal(rate=100, highpass_hz=0.5)
 PTBXL, CPSC = "real-ptbxl", "real-cpsc"
@@ -51,9 +51,9 @@ def real_cpsc(root: Path, settings: Params) -> EcgSet:
     held_out = Folds(train=[], validation=[], test=ALL_FOLDS)
     release: Ingest
     if any(root.rglob("REFERENCE.csv")):
-        release = Cpsc2018Release(format="cpsc2018", root=root, watch=".", windows="first", folds=held_out)
+        release = Release(format="cpsc2018", root=root, watch=".", windows="first", folds=held_out)
     elif any(root.rglob("*.hea")):
-        release = ChallengeRelease(format="challenge", root=root, watch=".", windows="first", folds=held_out)
+        release = Release(format="challenge", root=root, watch=".", windows="first", folds=held_out)
     else:
         raise EsiError(
             f"{root} holds neither REFERENCE.csv nor .hea files: give --cpsc the folder of CPSC2018, as first published "

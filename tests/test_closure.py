@@ -23,6 +23,7 @@ from esi.cqa.write.answer_cache import AnswerCache
 from esi.cqa.write.conversation import Conversation
 from esi.cqa.write.description import Question
 from esi.cqa.write.extractive import ExtractiveWriter
+from esi.ecg.releases import reader_of
 from esi.ecg.shards import Shard
 from esi.evaluate.controls.features import control_features
 from esi.evaluate.ecg_set import EcgSet
@@ -37,6 +38,7 @@ from esi.pretrain import known_texts
 from esi.pretrain.plan import Plan
 from esi.settings.learning import Train
 from tests.conftest import ROOT
+from tests.ecg.test_ingest import settings as release_at
 from tests.evaluate.test_controls import ecg, regular, store_of
 from tests.evaluate.test_fine_tune_runs import SETTINGS, made_up
 from tests.evaluate.tiny_sets import SIGNAL, SUPER
@@ -257,7 +259,8 @@ def keys(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch, model
         columns = PairColumns(pairs_folder / "pairs/pairs.parquet", "train")
         data = TextPairs(8)
         plan = Plan(data, data, SIGNAL, model.config.model, Train(**TRAIN), 24)
-        shard = Shard("a", tmp_path, False, SimpleNamespace(model_dump_json=str), pl.DataFrame({"path": ["x"]}), tmp_path)
+        reader = reader_of(release_at(tmp_path))
+        shard = Shard("a", reader, False, SimpleNamespace(model_dump_json=str), pl.DataFrame({"path": ["x"]}), tmp_path)
         trial = SimpleNamespace(protocol="p", gallery=["0"], probes=["1"], gallery_strip=None, probe_strip=None)
         monkeypatch.setattr(identify_fine_tune, "signals", lambda *_: (torch.zeros(1, 12, 9), torch.tensor([9])))
         identify = SimpleNamespace(fine_tune_lr=1.0, fine_tune_epochs=1, batch_size=1)

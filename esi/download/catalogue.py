@@ -150,8 +150,17 @@ RELEASES = {
 }
 
 
+ELSEWHERE = {  # sets that this project reads and PhysioNet does not have
+    "code15": "CODE-15% is not on PhysioNet: download exams.csv and exams_part0.zip to exams_part17.zip, or some of them, "
+    "from Zenodo (record 4916206), unpack them into one folder, and give it an entry below `ingest` in params.yaml with "
+    "format: code15",
+}
+
+
 def find(name: str) -> Release:
     """The release of that name; another name is an `EsiError` that lists the names there are."""
+    if name in ELSEWHERE:
+        raise EsiError(ELSEWHERE[name])
     if name not in RELEASES:
         near = difflib.get_close_matches(name, RELEASES, n=1)
         meant = f" (did you mean {near[0]}?)" if near else ""

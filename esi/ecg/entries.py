@@ -5,7 +5,7 @@ Columns, not objects: 800,000 records with their statements would take gigabytes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ SCHEMA = pl.Schema(
     {
         "record_id": pl.String(),  # unique within the data set
         "subject_id": pl.String(),
-        "path": pl.String(),  # of the file that opens the record (.hea, or CPSC2018's .mat), relative to the set's root
+        "path": pl.String(),  # of the file that opens the record (.hea, .mat, .hdf5), relative to the set's root
+        "place": pl.Int64(),  # which of that file's records it is, from 0; null where the file holds one
         "age": pl.Float32(),  # years; null where unknown
         "sex": pl.String(),  # female, male or null
         "fold": pl.Int16(),  # where the release publishes one, else null
@@ -27,6 +28,7 @@ SCHEMA = pl.Schema(
         "fault": pl.String(),  # why the row cannot be used, else null; its other columns hold what could be read of it
     }
 )
+OwnLabels = Mapping[str, Sequence[str]]  # of a set's own map: the statements that a label stands for
 
 
 class ReleaseError(EsiError):

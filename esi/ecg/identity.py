@@ -15,8 +15,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from esi.ecg.releases import READERS
 from esi.files import content_hash
-from esi.settings.data import Cpsc2018Release, Ingest, MimicRelease, PtbxlRelease
+from esi.settings.data import Ingest
 
 OWN = "own"  # no public release that is known here
 GROUND_TRUTH = "ground_truth.parquet"  # what the simulator writes into each of its sets, and no public release holds
@@ -30,8 +31,9 @@ _RECORD_NAMES = {  # as the releases and the PhysioNet/CinC Challenges name thei
     "ptb": re.compile(r"S\d{4}"),
     "georgia": re.compile(r"E\d{5}"),
     "mimic-iv-ecg": re.compile(r"\d{8}"),
+    "code-15": re.compile(r"\d{1,8}"),
 }
-_BY_NAME = [name for name in _RECORD_NAMES if name != "mimic-iv-ecg"]  # eight digits are anybody's
+_BY_NAME = [name for name in _RECORD_NAMES if name not in ("mimic-iv-ecg", "code-15")]  # numbers are anybody's
 _PTBXL_NUMBER = re.compile(r"(?:HR)?0*(\d{1,5})(?:_[LH]R)?")
 
 
@@ -54,16 +56,11 @@ def people(settings: Ingest, entries: pl.DataFrame) -> pl.Series:
 
 
 def _release_of(settings: Ingest, record_id: str) -> str:
-    match settings:
-        case PtbxlRelease():
-            return "ptb-xl"
-        case MimicRelease():
-            return "mimic-iv-ecg"
-        case Cpsc2018Release():
-            return "cpsc2018"
-        case _:
-            name = _name(record_id)
-            return next((release for release in _BY_NAME if _RECORD_NAMES[release].fullmatch(name)), OWN)
+    known = READERS[settings.format].release
+    if known is not None:
+        return known
+    name = _name(record_id)
+    return next((release for release in _BY_NAME if _RECORD_NAMES[release].fullmatch(name)), OWN)
 
 
 def _record_number(release: str, record_id: str) -> str | None:

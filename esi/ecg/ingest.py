@@ -27,7 +27,7 @@ from esi.command import ENDING
 from esi.ecg.entries import ReleaseError
 from esi.ecg.folds import assign_folds
 from esi.ecg.identity import people
-from esi.ecg.releases import list_entries
+from esi.ecg.releases import list_entries, reader_of
 from esi.ecg.shards import Shard, ShardFiles, write_shard
 from esi.ecg.tables import QUARANTINE_SCHEMA, table_paths
 from esi.errors import EsiError
@@ -61,9 +61,10 @@ def ingest(dataset: str, settings: Ingest, limits: Quality, folder: Path, worker
     splits = {fold: settings.folds.split_of(fold) for fold in entries["fold"].unique()}
     entries = entries.with_columns(split=pl.col("fold").replace_strict(splits, return_dtype=pl.String))
     work = cache_folder("ingest", f"{dataset}-{content_hash(str(settings.root.resolve()))[:16]}")
+    reader = reader_of(settings)
     with locked(work), _failures_as_sentences():
         shards = [
-            Shard(dataset, settings.root, settings.windows == "all", limits, entries.slice(start, SHARD_RECORDS), work)
+            Shard(dataset, reader, settings.windows == "all", limits, entries.slice(start, SHARD_RECORDS), work)
             for start in range(0, entries.height, SHARD_RECORDS)
         ]
         written = list(_write_shards(shards, workers or os.cpu_count() or 1))

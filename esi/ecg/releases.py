@@ -1,13 +1,36 @@
-"""Which reader reads which format of params.yaml's `ingest` section."""
+"""Which reader reads which format of params.yaml's `ingest`: a new one is a class in a file of its own, and a line here."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
-from esi.ecg.readers import challenge, cpsc2018, mimic, ptbxl, wfdb_folder
-from esi.ecg.readers.codes import OwnLabels
+from esi.ecg.entries import OwnLabels
+from esi.ecg.readers.challenge import Challenge
+from esi.ecg.readers.code15 import Code15
+from esi.ecg.readers.cpsc2018 import Cpsc2018
 from esi.ecg.readers.label_map import read_label_map
-from esi.settings.data import Cpsc2018Release, Ingest, MimicRelease, PtbxlRelease, WfdbFolder
+from esi.ecg.readers.mimic import Mimic
+from esi.ecg.readers.ptbxl import Ptbxl
+from esi.ecg.readers.reader import Reader
+from esi.ecg.readers.wfdb_folder import OwnFolder
+from esi.settings.data import Ingest
+
+# `ingest.<set>.format` reads its names here. A format with settings of its own has a class in esi/settings/data.py besides.
+READERS: dict[str, type[Reader[Any]]] = {
+    "ptbxl": Ptbxl,
+    "challenge": Challenge,
+    "mimic": Mimic,
+    "cpsc2018": Cpsc2018,
+    "code15": Code15,
+    "wfdb-folder": OwnFolder,
+}
+
+
+def reader_of(settings: Ingest) -> Reader[Any]:
+    """The reader of a data set."""
+    return READERS[settings.format](settings)
 
 
 def check_release(settings: Ingest) -> None:
@@ -17,17 +40,7 @@ def check_release(settings: Ingest) -> None:
         ReleaseError: it does not; the sentence says what to download and where to put it.
     """
     _own_labels(settings)
-    match settings:
-        case PtbxlRelease():
-            ptbxl.check(settings.root, settings.rate)
-        case MimicRelease():
-            mimic.check(settings.root, settings.patients)
-        case Cpsc2018Release():
-            cpsc2018.check(settings.root)
-        case WfdbFolder():
-            wfdb_folder.check(settings)
-        case _:
-            challenge.check(settings.root)
+    reader_of(settings).check()
 
 
 def list_entries(settings: Ingest) -> pl.DataFrame:
@@ -36,18 +49,7 @@ def list_entries(settings: Ingest) -> pl.DataFrame:
     Raises:
         ReleaseError: the release is missing or is not what its format says.
     """
-    own = _own_labels(settings)
-    match settings:
-        case PtbxlRelease():
-            return ptbxl.entries(settings.root, settings.rate, own)
-        case MimicRelease():
-            return mimic.entries(settings.root, settings.patients, own)
-        case Cpsc2018Release():
-            return cpsc2018.entries(settings.root, own)
-        case WfdbFolder():
-            return wfdb_folder.entries(settings, own)
-        case _:
-            return challenge.entries(settings.root, own)
+    return reader_of(settings).entries(_own_labels(settings))
 
 
 def _own_labels(settings: Ingest) -> OwnLabels:

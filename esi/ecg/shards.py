@@ -21,11 +21,10 @@ from threadpoolctl import threadpool_limits
 
 from esi.closure import code_hash
 from esi.ecg.leads import LEADS, SAMPLES
+from esi.ecg.readers.reader import Reader
 from esi.ecg.signal_shape import shapes
 from esi.ecg.standard import StandardEcg, windows
 from esi.ecg.tables import COMPRESSION, QUARANTINE_SCHEMA, ROW_GROUP_RECORDS, SCHEMA
-from esi.ecg.wfdb import cpsc_mat
-from esi.ecg.wfdb import files as wfdb_files
 from esi.ecg.wfdb.header import RecordError
 from esi.files import content_hash, replacing, write_table
 from esi.sealed import drop, seal, unsealed
@@ -61,7 +60,7 @@ class Shard:
     """Some records of a release, in order."""
 
     dataset: str
-    root: Path
+    reader: Reader[Any]
     every_window: bool
     limits: Quality
     entries: pl.DataFrame  # with fold and split
@@ -72,14 +71,15 @@ class Shard:
         settings = f"{self.dataset} {self.every_window} {self.limits.model_dump_json()}"
         rows = BytesIO()
         self.entries.rechunk().write_ipc(rows)
-        key = content_hash(settings, rows.getvalue(), code_hash(__name__), *map(self._state, self.entries["path"]))[:32]
+        opening = {part.__module__ for part in (type(self.reader).open, type(self.reader).files)}
+        paths = self.entries["path"].unique(maintain_order=True)
+        key = content_hash(settings, rows.getvalue(), code_hash(__name__, *sorted(opening)), *map(self._state, paths))[:32]
         return ShardFiles(*(self.work / f"{key}.{end}" for end in ("parquet", "quarantine.parquet", "sums.json")))
 
     def _state(self, path: str) -> str:
         """Sizes and times of a record's files: a file that was mended since a killed run is read anew."""
-        opened = self.root / path
         states = []
-        for file in [opened] if opened.suffix == ".mat" else [opened, *wfdb_files.signal_files(opened)]:
+        for file in self.reader.files(path):
             try:
                 stat = file.stat()
                 states.append((file.name, stat.st_size, stat.st_mtime_ns))
@@ -137,13 +137,14 @@ def write_shard(shard: Shard, advance: Callable[[int], object]) -> ShardFiles:
         threadpool_limits(1, "blas"),
         replacing(files.part) as temporary,
         pq.ParquetWriter(temporary, SCHEMA, **COMPRESSION) as writer,
+        shard.reader as reader,
     ):
         group = RowGroup()
         for entry in shard.entries.iter_rows(named=True):
-            for number, ecg in enumerate(_read(shard.root, entry["path"], shard.every_window, shard.limits)):
+            for number, ecg in enumerate(_read(reader, entry["path"], entry["place"], shard.every_window, shard.limits)):
                 record_id = entry["record_id"] + (f"-w{number}" if number else "")
                 if isinstance(ecg, RecordError):
-                    message = str(ecg).replace(f"{shard.root}/", "")
+                    message = str(ecg).replace(f"{reader.root}/", "")
                     quarantined.append(
                         {"dataset": shard.dataset, "record_id": record_id, "reason": ecg.reason, "message": message}
                     )
@@ -160,15 +161,13 @@ def write_shard(shard: Shard, advance: Callable[[int], object]) -> ShardFiles:
     return files
 
 
-def _read(root: Path, path: str, every: bool, limits: Quality) -> Iterator[StandardEcg | RecordError]:
+def _read(
+    reader: Reader[Any], path: str, place: int | None, every: bool, limits: Quality
+) -> Iterator[StandardEcg | RecordError]:
     """One record's windows in standard form, or the reason why not."""
     try:
-        if path.endswith(".mat"):
-            standard = windows(*cpsc_mat.read_signals(root / path), every, limits)
-        else:
-            record = wfdb_files.open_record(root / path, root)
-            standard = windows(record.signals, record.names, record.rate, every, limits, record.checksum_errors)
-        for ecg in standard:
+        record = reader.open(path, place)
+        for ecg in windows(record.signals, record.names, record.rate, every, limits, record.checksum_errors):
             yield _with_path(ecg, path) if isinstance(ecg, RecordError) else ecg
     except RecordError as error:
         yield _with_path(error, path)

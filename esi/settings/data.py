@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from os.path import normpath
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
+from esi.settings.registry import key_of
 from esi.settings.section import NULL_IS_EMPTY, Decides, Effect, Positive, Private, Section, Share
 
 
@@ -53,9 +54,10 @@ class Folds(Section):
 
 
 class Release(Section):
-    """What every data set of `ingest` has, whatever its format."""
+    """What every data set of `ingest` has, and all that most formats need."""
 
     part: ClassVar[str] = "data"
+    format: Private[Annotated[str, key_of("esi.ecg.releases", "READERS")]]
     root: Private[Path]
     watch: Annotated[str, Effect(decides=False, private=True)]
     windows: Private[Literal["first", "all"]]
@@ -80,17 +82,9 @@ class PtbxlRelease(Release):
     rate: Private[Literal[100, 500]]
 
 
-class ChallengeRelease(Release):
-    format: Private[Literal["challenge"]]
-
-
 class MimicRelease(Release):
     format: Private[Literal["mimic"]]
     patients: Private[Path | None]
-
-
-class Cpsc2018Release(Release):
-    format: Private[Literal["cpsc2018"]]
 
 
 class LabelColumns(Section):
@@ -112,8 +106,18 @@ class WfdbFolder(Release):
     labels_are: Private[Literal["text", "scp", "snomed"]]
 
 
+def _kind(value: Any) -> str:
+    """Which of the classes a set's settings are, by its format."""
+    name = value.get("format") if isinstance(value, dict) else getattr(value, "format", None)
+    return name if name in ("ptbxl", "mimic", "wfdb-folder") else "other"
+
+
 Ingest = Annotated[
-    PtbxlRelease | ChallengeRelease | MimicRelease | Cpsc2018Release | WfdbFolder, Field(discriminator="format")
+    Annotated[PtbxlRelease, Tag("ptbxl")]
+    | Annotated[MimicRelease, Tag("mimic")]
+    | Annotated[WfdbFolder, Tag("wfdb-folder")]
+    | Annotated[Release, Tag("other")],
+    Discriminator(_kind),
 ]
 
 

@@ -12,7 +12,7 @@ from esi import params
 from esi.ecg.tables import QUARANTINE_SCHEMA, SCHEMA
 from esi.files import write_table
 from esi.params import Params
-from esi.settings.data import ChallengeRelease, Folds, Ingest, PtbxlRelease
+from esi.settings.data import Folds, Ingest, PtbxlRelease, Release
 from tests.conftest import ROOT
 
 UNREAD = pa.schema([field for field in SCHEMA if field.name != "signal"])  # whoever reads a signal fails on these tables
@@ -69,8 +69,8 @@ def ptbxl_at(root: Path) -> PtbxlRelease:
     return PtbxlRelease(root=root, watch=".", windows="first", folds=FOLDS, format="ptbxl", rate=500)
 
 
-def challenge_at(root: Path) -> ChallengeRelease:
-    return ChallengeRelease(root=root, watch=".", windows="first", folds=FOLDS, format="challenge")
+def challenge_at(root: Path) -> Release:
+    return Release(root=root, watch=".", windows="first", folds=FOLDS, format="challenge")
 
 
 def settings_with(ingest: Mapping[str, Ingest], simulated: Path) -> Params:

@@ -20,6 +20,7 @@ USER, PASSWORD = "ada-lovelace", "correct horse"
     ("arguments", "sentence"),
     [
         (["ptbx"], "there is no set 'ptbx' (did you mean ptbxl?): the sets are ptbxl, chapman, mimic, mimic-patients"),
+        (["code15"], "CODE-15% is not on PhysioNet: download exams.csv"),
         (["ptbxl", "--connections", "200"], "--connections 200: give 1 to 16"),
         (["ptbxl", "--mirror", "ftp://x"], "--mirror 'ftp://x' is no http(s) address"),
         (["ptbxl", "--mirror", "https://ada:pw7@x"], "--mirror holds a user name or password"),

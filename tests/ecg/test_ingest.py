@@ -8,6 +8,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -22,6 +23,8 @@ from esi.ecg import shards
 from esi.ecg.entries import ReleaseError, entry_table
 from esi.ecg.ingest import ingest
 from esi.ecg.leads import LEADS
+from esi.ecg.readers.reader import Reader
+from esi.ecg.releases import reader_of
 from esi.ecg.tables import SCHEMA, signals_of, table_paths
 from esi.settings.data import Folds, Ingest, Quality
 from tests.conftest import ROOT
@@ -119,11 +122,11 @@ def test_an_interrupted_run_goes_on_with_the_missing_shards(tmp_path: Path, monk
     read: list[str] = []
     real_read = shards._read
 
-    def counting(root: Path, path: str, every: bool, limits: Quality):
+    def counting(reader: Reader, path: str, *others: Any):
         read.append(path)
         if len(read) == 15:
             raise KeyboardInterrupt
-        return real_read(root, path, every, limits)
+        return real_read(reader, path, *others)
 
     monkeypatch.setattr(shards, "_read", counting)
     (tmp_path / "out").mkdir()
@@ -226,7 +229,7 @@ def test_the_signal_file_that_a_header_names_is_what_a_shard_depends_on(tmp_path
     write_record(tmp_path, "JS23074")
     (tmp_path / "JS23074.hea").rename(tmp_path / "S23074.hea")
     entry = entry_table([{"record_id": "S23074", "subject_id": "S23074", "path": "S23074.hea"}])
-    shard = shards.Shard("mine", tmp_path, False, LIMITS, entry, tmp_path)
+    shard = shards.Shard("mine", reader_of(settings(tmp_path)), False, LIMITS, entry, tmp_path)
     before = shard.files()
     assert shard.files() == before
     (tmp_path / "JS23074.dat").write_bytes(b"another")

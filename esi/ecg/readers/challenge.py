@@ -16,13 +16,15 @@ from typing import Any
 import polars as pl
 from tqdm import tqdm
 
-from esi.ecg.entries import ReleaseError, entry_table, require
-from esi.ecg.readers.codes import CodeTable, OwnLabels, snomed_table, with_statements
+from esi.ecg.entries import OwnLabels, ReleaseError, entry_table, require
+from esi.ecg.readers.codes import CodeTable, snomed_table, with_statements
 from esi.ecg.readers.folders import files_below, path_below
 from esi.ecg.readers.people import age_of, sex_of
+from esi.ecg.readers.reader import Reader
 from esi.ecg.readers.table_text import read_text
 from esi.ecg.wfdb.header import RecordError, comments_of, header_lines
 from esi.errors import shown
+from esi.settings.data import Release
 
 REMEDY = (
     "download the set from PhysioNet (challenge-2021 for CPSC2018 and others, ecg-arrhythmia for Chapman-Shaoxing-Ningbo, "
@@ -32,6 +34,16 @@ LOOKED_AT = 20  # headers, by `check`
 THREADS = 16
 CHUNK = 256  # headers a task
 _NO_CODE = {"unknown", "nan", "none"}
+
+
+class Challenge(Reader[Release]):
+    """Several releases come so: whose record it is, its name tells."""
+
+    def check(self) -> None:
+        check(self.root)
+
+    def entries(self, own: OwnLabels) -> pl.DataFrame:
+        return entries(self.root, own)
 
 
 def check(root: Path) -> None:

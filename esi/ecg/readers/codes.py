@@ -11,12 +11,11 @@ from pathlib import Path
 
 import polars as pl
 
-from esi.ecg.entries import ReleaseError
+from esi.ecg.entries import OwnLabels, ReleaseError
 from esi.ecg.readers.cells import lost_digits, plain, whole
 from esi.ecg.reference import cpsc_classes, scp_statements, snomed_descriptions
 from esi.errors import shown
 
-OwnLabels = Mapping[str, Sequence[str]]  # of a set's own map: the statements that a label stands for
 EXAMPLES = 5
 _SEPARATORS = re.compile(r"[,;|/\s]+")
 

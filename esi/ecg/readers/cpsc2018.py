@@ -11,17 +11,20 @@ from typing import Any
 import polars as pl
 from tqdm import tqdm
 
-from esi.ecg.entries import ReleaseError, RowError, entry_table, require
+from esi.ecg.entries import OwnLabels, ReleaseError, RowError, entry_table, require
 from esi.ecg.readers.cells import plain, whole
-from esi.ecg.readers.codes import OwnLabels, snomed_table, with_statements
+from esi.ecg.readers.codes import snomed_table, with_statements
 from esi.ecg.readers.csv_files import read_columns, require_columns
 from esi.ecg.readers.folders import files_below
 from esi.ecg.readers.people import age_of, sex_of
+from esi.ecg.readers.reader import Reader
 from esi.ecg.readers.table_rows import read_rows
 from esi.ecg.reference import cpsc_classes
 from esi.ecg.wfdb import cpsc_mat
+from esi.ecg.wfdb.files import Record
 from esi.ecg.wfdb.header import RecordError
 from esi.errors import shown
+from esi.settings.data import Release
 
 REMEDY = (
     "download the training sets and REFERENCE.csv of CPSC2018 (2018.icbeb.org, 6,877 records, open access), unpack them "
@@ -31,6 +34,24 @@ LABELS = ["First_label", "Second_label", "Third_label"]
 RECORDS = 6_877  # of the training sets
 LOOKED_AT = 20  # records, by `check`
 THREADS = 4  # several, for a cold disk; unpacking a file lets the others read
+
+
+class Cpsc2018(Reader[Release]):
+    """Its records are MATLAB files."""
+
+    release = "cpsc2018"
+
+    def check(self) -> None:
+        check(self.root)
+
+    def entries(self, own: OwnLabels) -> pl.DataFrame:
+        return entries(self.root, own)
+
+    def files(self, path: str) -> list[Path]:
+        return [self.root / path]
+
+    def open(self, path: str, place: int | None) -> Record:
+        return Record(*cpsc_mat.read_signals(self.root / path), checksum_errors=None)
 
 
 def check(root: Path) -> None:

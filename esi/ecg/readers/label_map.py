@@ -7,8 +7,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from esi.ecg.concepts import read_concepts
-from esi.ecg.entries import ReleaseError, require
-from esi.ecg.readers.codes import OwnLabels, folded
+from esi.ecg.entries import OwnLabels, ReleaseError, require
+from esi.ecg.readers.codes import folded
 from esi.ecg.readers.csv_files import column_names, read_columns
 from esi.errors import shown
 

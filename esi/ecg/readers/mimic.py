@@ -7,12 +7,14 @@ from pathlib import Path
 
 import polars as pl
 
-from esi.ecg.entries import SCHEMA, require
+from esi.ecg.entries import SCHEMA, OwnLabels, require
 from esi.ecg.readers.cells import whole
-from esi.ecg.readers.codes import OwnLabels, with_own_statements
+from esi.ecg.readers.codes import with_own_statements
 from esi.ecg.readers.csv_files import read_columns, require_columns
 from esi.ecg.readers.folders import path_below
 from esi.ecg.readers.people import OLDEST
+from esi.ecg.readers.reader import Reader
+from esi.settings.data import MimicRelease
 
 REMEDY = (
     "download MIMIC-IV-ECG 1.0 from PhysioNet (mimic-iv-ecg, 90 GB), unpack it there, "
@@ -25,6 +27,18 @@ PATIENTS_REMEDY = (
 RECORDS = ["subject_id", "study_id", "ecg_time", "path"]
 REPORTS = [f"report_{number}" for number in range(18)]
 PATIENTS = ["subject_id", "gender", "anchor_age", "anchor_year"]
+
+
+class Mimic(Reader[MimicRelease]):
+    """With MIMIC-IV's table of patients, where the settings name one."""
+
+    release = "mimic-iv-ecg"
+
+    def check(self) -> None:
+        check(self.root, self.settings.patients)
+
+    def entries(self, own: OwnLabels) -> pl.DataFrame:
+        return entries(self.root, self.settings.patients, own)
 
 
 def check(root: Path, patients: Path | None) -> None:
@@ -79,6 +93,7 @@ def entries(root: Path, patients: Path | None, own: OwnLabels | None = None) -> 
         record_id=pl.coalesce("study_id", pl.concat_str(pl.lit("row "), pl.col("row"))),
         subject_id="subject_id",
         path="path",
+        place=pl.lit(None, SCHEMA["place"]),
         age="age",
         sex="sex",
         fold=pl.lit(None, SCHEMA["fold"]),

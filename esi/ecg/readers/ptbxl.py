@@ -10,15 +10,17 @@ from typing import Any
 
 import polars as pl
 
-from esi.ecg.entries import ReleaseError, RowError, entry_table, require
+from esi.ecg.entries import OwnLabels, ReleaseError, RowError, entry_table, require
 from esi.ecg.readers.cells import number, whole
-from esi.ecg.readers.codes import CodeTable, OwnLabels, scp_table, with_statements
+from esi.ecg.readers.codes import CodeTable, scp_table, with_statements
 from esi.ecg.readers.csv_files import read_columns, require_columns
 from esi.ecg.readers.folders import files_below, path_below
 from esi.ecg.readers.people import age_of
+from esi.ecg.readers.reader import Reader
 from esi.ecg.readers.table_rows import read_rows
 from esi.ecg.reference import scp_statements
 from esi.errors import shown
+from esi.settings.data import PtbxlRelease
 
 REMEDY = (
     "download PTB-XL 1.0.3 from PhysioNet (ptb-xl, 1.8 GB, open access), unpack it there, "
@@ -31,6 +33,18 @@ RECORDS = 21_799  # of the whole release
 _EMPTY = ("", "nan", "none", "null")
 _ORDINARY = dict.fromkeys(map(ord, "‘’‚‛`´"), "'") | dict.fromkeys(map(ord, "“”„‟«»"), '"') | {0xA0: " "}
 _DECIMAL_COMMA = re.compile(r"(:\s*\d+),(\d+)(?=\s*[,}])")
+
+
+class Ptbxl(Reader[PtbxlRelease]):
+    """At the rate of the settings."""
+
+    release = "ptb-xl"
+
+    def check(self) -> None:
+        check(self.root, self.settings.rate)
+
+    def entries(self, own: OwnLabels) -> pl.DataFrame:
+        return entries(self.root, self.settings.rate, own)
 
 
 def check(root: Path, rate: int) -> None:

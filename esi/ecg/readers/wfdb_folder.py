@@ -14,11 +14,10 @@ from typing import Any
 import polars as pl
 from tqdm import tqdm
 
-from esi.ecg.entries import ReleaseError, RowError, entry_table, require
+from esi.ecg.entries import OwnLabels, ReleaseError, RowError, entry_table, require
 from esi.ecg.readers.cells import whole
 from esi.ecg.readers.codes import (
     CodeTable,
-    OwnLabels,
     folded,
     scp_table,
     snomed_table,
@@ -29,6 +28,7 @@ from esi.ecg.readers.csv_files import Table, read_columns, require_columns
 from esi.ecg.readers.folders import files_below, path_below
 from esi.ecg.readers.free_text import split_statements
 from esi.ecg.readers.people import OLDEST, SEXES, age_of, sex_of
+from esi.ecg.readers.reader import Reader
 from esi.ecg.readers.table_rows import read_rows, refuse
 from esi.errors import shown
 from esi.settings.data import WfdbFolder
@@ -38,6 +38,16 @@ _CELL_SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _EXTENSIONS = {".hea", ".dat", ".mat"}
 _UNKNOWN = {"", "unknown", "nan", "na", "n/a", "none", "null"}
 _LARGEST_FOLD = 99
+
+
+class OwnFolder(Reader[WfdbFolder]):
+    """Whose subjects these are, `release` of the settings tells, or the names of the records."""
+
+    def check(self) -> None:
+        check(self.settings)
+
+    def entries(self, own: OwnLabels) -> pl.DataFrame:
+        return entries(self.settings, own)
 
 
 def check(settings: WfdbFolder) -> None:

@@ -28,7 +28,7 @@ _ROWS = 64  # frames that are summed side by side: NumPy adds long rows twenty t
 class Record:
     """An opened record; `signals[:, start:stop]` is millivolts [channels, stop - start] as float64, NaN where invalid."""
 
-    signals: StoredSignals | SegmentedSignals
+    signals: np.ndarray | StoredSignals | SegmentedSignals
     names: list[str]
     rate: float  # samples a second
     checksum_errors: int | None  # signals that are not what their header lines say; None where the header says nothing
