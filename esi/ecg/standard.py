@@ -19,7 +19,7 @@ from esi.ecg.leads import LEADS, RATE, SAMPLES, LeadError, lead_order
 from esi.ecg.limb_leads import with_limb_leads
 from esi.ecg.quality import NoiseFigures, noise_figures
 from esi.ecg.wfdb.header import RecordError
-from esi.ecg.wfdb.signals import SegmentedSignals, StoredSignals
+from esi.ecg.wfdb.signals import Signals
 from esi.settings.data import Quality
 
 FLAT_UV = 5  # a lead whose range stays below this over the record holds no heart
@@ -27,7 +27,6 @@ WINDOW_S = SAMPLES / RATE
 PADDING_S = 0.25  # all leads exactly constant up to the end for so long: padding (PTB-XL's own 500 Hz files: up to 0.118 s)
 RATES = (50.0, 100_000.0)  # Hz: below there is no QRS, above the resampling ratio is not to be had to five digits
 _INT16 = np.iinfo(np.int16)
-Signals = np.ndarray | StoredSignals | SegmentedSignals
 
 
 @dataclass(frozen=True)

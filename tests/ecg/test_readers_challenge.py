@@ -24,6 +24,7 @@ def test_real_headers(real: Path) -> None:
         "record_id": "A0001",
         "subject_id": "A0001",
         "path": "cpsc_2018/A0001.hea",
+        "place": None,
         "age": 74.0,
         "sex": "male",
         "fold": None,

@@ -49,6 +49,7 @@ def test_a_release(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "record_id": "40689238",
         "subject_id": "10000032",
         "path": "files/p1000/p10000032/s40689238/40689238.hea",
+        "place": None,
         "age": 54.0,  # 52 in 2178, recorded in 2180
         "sex": "female",
         "fold": None,

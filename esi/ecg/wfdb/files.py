@@ -17,7 +17,7 @@ import numpy as np
 from esi.ecg.leads import lead_named
 from esi.ecg.wfdb.formats import FORMATS, INVALID, read_frames
 from esi.ecg.wfdb.header import GAP, Channel, Header, RecordError, header_lines, parse_header
-from esi.ecg.wfdb.signals import Part, SegmentedSignals, StoredSignals
+from esi.ecg.wfdb.signals import Part, SegmentedSignals, Signals, StoredSignals
 
 MOST_SAMPLES = 2**29  # of all signals, where no file bounds them: as many as a day of twelve leads at 500 Hz
 NULL = "0"  # the format of a signal that is not there
@@ -28,7 +28,7 @@ _ROWS = 64  # frames that are summed side by side: NumPy adds long rows twenty t
 class Record:
     """An opened record; `signals[:, start:stop]` is millivolts [channels, stop - start] as float64, NaN where invalid."""
 
-    signals: np.ndarray | StoredSignals | SegmentedSignals
+    signals: Signals
     names: list[str]
     rate: float  # samples a second
     checksum_errors: int | None  # signals that are not what their header lines say; None where the header says nothing
@@ -54,9 +54,7 @@ def read_signals(header_path: Path, header: Header | None = None) -> tuple[np.nd
     return signals[:, :], names, rate
 
 
-def open_signals(
-    header_path: Path, header: Header | None = None
-) -> tuple[StoredSignals | SegmentedSignals, list[str], float]:
+def open_signals(header_path: Path, header: Header | None = None) -> tuple[Signals, list[str], float]:
     """As `read_signals`, but they stay as they are stored until they are sliced."""
     record = open_record(header_path, header=header)
     return record.signals, record.names, record.rate

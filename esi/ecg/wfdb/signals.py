@@ -76,3 +76,6 @@ class SegmentedSignals:
                 at = max(begin - start, 0)
                 signal_CT[own, at : at + part_CT.shape[1]] = part_CT
         return signal_CT[channels]
+
+
+Signals = np.ndarray | StoredSignals | SegmentedSignals
