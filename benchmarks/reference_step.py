@@ -25,7 +25,8 @@ from benchmarks.report import report
 from benchmarks.train_step import Step, parser
 from esi.model.convnext1d import Block, ConvNeXt1d, Downsample
 from esi.model.esi import ESI
-from esi.pretrain.objective import Batch
+from esi.pretrain.accumulate import Batch
+from esi.train.objective import Objective
 
 
 class ChannelsFirstNorm(nn.Module):
@@ -98,7 +99,7 @@ def convolution(linear: nn.Linear, width: int, leads_outside: bool) -> nn.Conv1d
     return result
 
 
-class ReferenceObjective(nn.Module):
+class ReferenceObjective(Objective):
     """Contrastive + captioning loss of a model, its weights shared, as first written; each text its own positive.
 
     Args:
@@ -118,7 +119,7 @@ class ReferenceObjective(nn.Module):
         rest = [part for name, part in model.named_parameters() if part.requires_grad and not name.startswith("encoder.")]
         return list(self.encoder.parameters()) + rest
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
         model = self.rest[0]
         decoder = model.decoder
         assert decoder is not None
@@ -148,7 +149,7 @@ def reference_of(step: Step, length: int) -> Step:
 
 def forget_known_texts(step: Step) -> Step:
     """The same training step, but for a frozen tower that reads its texts at every step."""
-    step.batches.known = None
+    step.tensors.known = None
     return step
 
 

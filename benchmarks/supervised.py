@@ -12,17 +12,25 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from esi.closure import code_hash
 from esi.ecg.leads import LEADS
 from esi.ecg.signals import MILLIVOLTS
-from esi.errors import EsiError
-from esi.evaluate.fine_tune.classifier import Classifier, fresh_encoder
-from esi.evaluate.fine_tune.schedule import batch_shares, learning_rate, steps_per_epoch
+from esi.evaluate.fine_tune.classifier import Classifier, Examples, fresh_encoder
+from esi.evaluate.fine_tune.fit import Classification, LabelledBatches
+from esi.files import content_hash
+from esi.train import loop as training
+from esi.train.checkpoint import Checkpoint
+from esi.train.launch import join
+from esi.train.loop import Recipe
+from esi.train.objective import Objective
+from esi.train.schedule import cosine
 
 BATCH = 64
 LR = 1e-3
 WARM_UP_STEPS = 100
 WEIGHT_DECAY = 0.05
 CLIP_NORM = 1.0
+LOG_EVERY = 100  # steps
 
 
 def batches(signals_NCT: np.ndarray, valid_N: np.ndarray) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
@@ -39,6 +47,7 @@ def train(
     signals_NCT: np.ndarray, targets_NK: np.ndarray, weights_K: np.ndarray, size: str, epochs: int, seed: int
 ) -> Classifier:
     """A classifier trained for some epochs, on the GPU where there is one, in bfloat16; in evaluation mode.
+    A run that was killed goes on where its last epoch ended.
 
     The loss is the cross-entropy of each class, weighted and summed over the classes. AdamW; the learning rate rises over
     100 steps (a tenth of a short run) and falls to 0 by a cosine. The same arguments give the same weights on one machine.
@@ -48,36 +57,43 @@ def train(
         size: of the encoder (`esi.model.encoders.ENCODERS`).
 
     Raises:
-        EsiError: the loss is not finite.
+        TrainingError: the loss is not finite.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    classifier = Classifier(fresh_encoder(size, len(LEADS), seed), targets_NK.shape[1], seed).to(device).train()
-    matrices = [part for part in classifier.parameters() if part.ndim >= 2]
-    others = [part for part in classifier.parameters() if part.ndim < 2]
-    optimizer = torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}], lr=LR
-    )
+    launch = join("benchmarks.sim_to_real", "bf16", "benchmark")
+    classifier = Classifier(fresh_encoder(size, len(LEADS), seed), targets_NK.shape[1], seed).to(launch.device)
     batch = batches(signals_NCT, np.full(len(signals_NCT), signals_NCT.shape[2]))
-    targets, weights = torch.from_numpy(targets_NK), torch.from_numpy(weights_K).to(device)
-    steps = epochs * steps_per_epoch(len(signals_NCT), BATCH)
-    rows_of_steps = (rows for epoch in range(epochs) for rows, _ in batch_shares(len(signals_NCT), BATCH, seed, epoch))
-    with tqdm(rows_of_steps, f"train {size}", steps, unit="step", mininterval=1) as bar:
-        for step, rows_B in enumerate(bar):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step, steps, min(WARM_UP_STEPS, steps / 10), LR)
-            ecg_BCT, valid_B = batch(rows_B)
-            with torch.autocast(device.type, torch.bfloat16):
-                logits_BK = classifier(ecg_BCT, valid_B)
-            loss_BK = nn.functional.binary_cross_entropy_with_logits(logits_BK, targets[rows_B].to(device), reduction="none")
-            loss = (loss_BK * weights).sum(dim=1).mean()
-            if not torch.isfinite(loss):
-                raise EsiError(f"the loss of step {step} is {loss.item()}: look at the simulated signals")
-            loss.backward()
-            nn.utils.clip_grad_norm_(classifier.parameters(), CLIP_NORM)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
-    return classifier.eval()
+    examples = LabelledBatches(Examples(batch, torch.from_numpy(targets_NK)), BATCH, seed)
+    weights = torch.from_numpy(weights_K).to(launch.device)
+    steps = epochs * examples.per_epoch
+    warmup = min(WARM_UP_STEPS, steps / 10)
+
+    def loss(logits_BK: Tensor, targets_BK: Tensor) -> Tensor:
+        loss_BK = nn.functional.binary_cross_entropy_with_logits(logits_BK, targets_BK, reduction="none")
+        return (loss_BK * weights).sum(dim=1).mean()
+
+    recipe = Recipe(
+        name=f"train {size}",
+        epochs=epochs,
+        optimizer=adamw,
+        rate=lambda step: cosine(step, steps, warmup, LR),
+        seed=seed,
+        clip_norm=CLIP_NORM,
+        log_every=LOG_EVERY,
+    )
+    data = content_hash(signals_NCT.tobytes(), targets_NK.tobytes(), weights_K.tobytes())
+    identity = {"data": data, "size": size, "epochs": epochs, "seed": seed, "device": launch.device.type}
+    checkpoint = Checkpoint(identity | {"benchmark": "supervised", "code": code_hash("esi.evaluate.fine_tune.fit")})
+    training.train(Classification(classifier, loss, launch.bf16), examples, recipe, launch, checkpoint)
+    checkpoint.delete()
+    return classifier
+
+
+def adamw(objective: Objective) -> torch.optim.AdamW:
+    """Matrices decay, nothing else does."""
+    matrices = [part for part in objective.parameters() if part.ndim >= 2]
+    others = [part for part in objective.parameters() if part.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=LR)
 
 
 @torch.inference_mode()

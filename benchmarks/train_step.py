@@ -31,12 +31,14 @@ from esi.model.config import Config
 from esi.model.encoders import ENCODERS
 from esi.model.esi import ESI
 from esi.model.text_tower import TextTower
-from esi.pretrain import sampler
-from esi.pretrain.batches import Batches, ahead
+from esi.pretrain.accumulate import Batch
+from esi.pretrain.batches import PairTensors, views_of
 from esi.pretrain.known_texts import KnownTexts
-from esi.pretrain.objective import Batch, Objective, on_device
+from esi.pretrain.objective import EsiObjective
 from esi.pretrain.optimiser import adamw
 from esi.text.packaged import PACKAGED, bert_source
+from esi.train import sampler
+from esi.train.batches import ahead
 
 BASE_BERT = "base"  # a BERT of the size of BioLinkBERT-base with random weights: as fast as the trained one
 # Dense bfloat16 operations a second, from the makers' data sheets, by what the device's name holds; the first that fits.
@@ -56,7 +58,7 @@ def text_tower(name: str, layers_trained: int, tokens: int) -> TextTower:
 
 
 class Step:
-    """A model in training, one batch at a time, as `esi.pretrain.loop` does it on one process.
+    """A model in training, one batch at a time, as `esi.train.loop` does it on one process.
 
     Args:
         arguments: of the command line.
@@ -88,19 +90,19 @@ class Step:
             folder, arguments.pairs, arguments.samples, tower.tokenizer, (fewest, arguments.text_tokens)
         )
         known = KnownTexts([(self.pairs, ["full"])], tower, bf16, 0) if tower.frozen else None
-        self.batches = Batches(self.pairs, ["full"], tower, True, known)
-        self.objective = Objective(self.model, self.train, bf16).train()
-        self.optimizer = adamw(self.model, self.train)
+        self.tensors = PairTensors(self.pairs, ["full"], tower, True, known)
+        self.objective = EsiObjective(self.model, self.train, bf16).train()
+        self.optimizer = adamw(self.model, self.train, tower)
         if arguments.compile:
             self.model.encoder.compile()
 
     def made(self, steps: int) -> Iterator[Batch]:
         """Batches of random rows, on the CPU."""
-        views = sampler.views_of(self.pairs.n, 1, 0, 0)
+        views = views_of(self.pairs.n, 1, 0, 0)
         per_epoch = sampler.steps_per_epoch(self.pairs.n, self.train.batch_size)
         for step in range(steps):
             epoch, inner = divmod(step, per_epoch)
-            yield self.batches.batch(sampler.batch_rows(self.pairs.n, self.train.batch_size, 0, epoch, inner), views, epoch)
+            yield self.tensors.batch(sampler.batch_rows(self.pairs.n, self.train.batch_size, 0, epoch, inner), views, epoch)
 
     def __call__(self, batch: Batch) -> Tensor:
         """One optimiser step; waits until the device has done it. Returns the loss.
@@ -108,7 +110,7 @@ class Step:
         Raises:
             FloatingPointError: it is not finite: such steps are not those that are to be timed.
         """
-        out = self.objective(on_device(batch, self.device))
+        out = self.objective.loss(self.objective.placed(batch, self.device))
         out["loss"].backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.train.clip_norm)
         if not bool(torch.isfinite(out["loss"]) & torch.isfinite(norm)):  # the loop looks at each step too

@@ -26,7 +26,7 @@ from esi.settings.evaluation import (
     TaskRow,
     ZeroShot,
 )
-from esi.settings.learning import Model, Train
+from esi.settings.learning import Model, Pretrain, SimCLR, Train
 from esi.settings.pairs import Pairs
 from esi.settings.section import Section
 
@@ -48,6 +48,8 @@ class Params(Section):
     score: Score
     pairs: Pairs
     model: Model
+    pretrain: Pretrain
+    simclr: SimCLR
     train: Train
     tasks: dict[str, TaskRow]
     evaluate: Evaluate

@@ -5,7 +5,6 @@ from __future__ import annotations
 from esi import params
 from esi.command import run
 from esi.evaluate.ecg_set import open_sets
-from esi.evaluate.fine_tune.launch import launch
 from esi.evaluate.fine_tune.runs import fine_tune, runs_of
 from esi.evaluate.models.encoders import Encoders
 from esi.evaluate.models.remarks import write_remarks
@@ -13,12 +12,13 @@ from esi.evaluate.predictions import write_predictions
 from esi.evaluate.tasks import tasks_to_run
 from esi.files import replacing_folder
 from esi.paths import PREDICTIONS
+from esi.train.launch import join
 
 
 def main() -> None:
     """Fit every run of every task of `fine_tune.tasks`; a kill loses an epoch at most."""
     settings = params.load()
-    launched = launch(settings.fine_tune.precision)  # first: it chooses this process's device
+    launched = join("stages.fine_tune", settings.fine_tune.precision, "fine_tune")  # first: it chooses this process's device
     tasks = [task for task in tasks_to_run(settings.tasks, settings.ingest) if task.name in settings.fine_tune.tasks]
     batch_size = settings.evaluate.batch_size
     sets = open_sets({task.dataset for task in tasks}, settings.signal, batch_size)

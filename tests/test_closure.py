@@ -231,7 +231,7 @@ def keys(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch, model
     ecg_folder, pairs_folder = tmp_path / "ecg", tmp_path / "pairs"
     made_up(ecg_folder, [["NORM"]] * 4)
     write_pairs(pairs_folder, ROWS)
-    launched = SimpleNamespace(bf16=False, device=torch.device("cpu"), main=True)
+    launched = SimpleNamespace(bf16=False, device=torch.device("cpu"), main=True, precision="fp32")
     hand_store = store_of([ecg(100, regular(0.8))] * 2)
 
     def stopped(*arguments: Any) -> NoReturn:
@@ -240,7 +240,7 @@ def keys(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch, model
     for module in (fine_tune_runs, identify_fine_tune):
         monkeypatch.setattr(module, "Checkpoint", stopped)
     monkeypatch.setattr(vector_search, "_in_folder", stopped)
-    monkeypatch.setattr(identify_fine_tune, "launch", lambda _: launched)
+    monkeypatch.setattr(identify_fine_tune, "join", lambda *_: launched)
     monkeypatch.setattr(model, "encode_ecg", lambda ecg, _: {name: torch.zeros(len(ecg), 2) for name in ("pooled", "z")})
 
     def seen(work: Callable[[], object]) -> str:
@@ -272,7 +272,7 @@ def keys(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch, model
             "columns": columns.key,
             "embeddings": new_in("embeddings", lambda: encode(model, "key", ecgs.store, ["0"], 4)),
             "shards": shard.files().part.name,
-            "pretrain": files.json_hash(plan.identity(model, "fp32")),
+            "pretrain": files.json_hash(plan.identity(model, model.config, launched)),
             "fine_tune": seen(lambda: fine_tune_runs.fine_tune(SUPER, ecgs, candidate, run, settings, 4, launched)),
             "identify": seen(lambda: identify_fine_tune.fine_tuned_scores(candidate, trial, ecgs.store, identify, 0)),
             "texts": known_texts._key(np.zeros(1), model.text, False, torch.device("cpu")),
@@ -303,9 +303,9 @@ EDITS: list[tuple[str, set[str], set[str]]] = [
     ("esi/ecg/quality.py", {"shards"}, {*STORED, "texts"}),
     ("esi/ecg/wfdb/files.py", {"shards"}, {*STORED, "texts"}),
     ("esi/ecg/readers/ptbxl.py", set(), {*STORED, "shards", "texts"}),
-    ("esi/pretrain/gather.py", {"pretrain", "texts"}, {"signals", "embeddings", "fine_tune"}),
+    ("esi/train/gather.py", {"pretrain", "texts"}, {"signals", "embeddings", "fine_tune"}),
     ("esi/pretrain/objective.py", {"pretrain"}, {"signals", "embeddings", "texts", "fine_tune"}),
-    ("esi/launch.py", {"pretrain", "fine_tune", "identify"}, {"signals", "embeddings", "texts"}),
+    ("esi/train/launch.py", {"pretrain", "fine_tune", "identify"}, {"signals", "embeddings", "texts"}),
     ("esi/evaluate/shares.py", {"fine_tune"}, {"embeddings", "pretrain", "controls"}),
     ("esi/evaluate/fine_tune/layers.py", {"fine_tune", "identify"}, {"embeddings", "pretrain", "controls"}),
     ("esi/evaluate/identify/trials.py", {"identify"}, {"fine_tune", "embeddings", "controls"}),

@@ -28,7 +28,6 @@ SHARED = {
     "esi.settings",
     "esi.files",
     "esi.text",
-    "esi.launch",
     "esi.markdown",
 }
 MAY_IMPORT = {  # beyond itself and what is shared
@@ -39,8 +38,9 @@ MAY_IMPORT = {  # beyond itself and what is shared
     "esi.download": set(),
     "esi.pairs": {"esi.ecg"},
     "esi.model": set(),
-    "esi.pretrain": {"esi.model", "esi.pairs", "esi.ecg"},
-    "esi.evaluate": {"esi.model", "esi.pairs", "esi.ecg"},
+    "esi.train": set(),
+    "esi.pretrain": {"esi.train", "esi.model", "esi.pairs", "esi.ecg"},
+    "esi.evaluate": {"esi.train", "esi.model", "esi.pairs", "esi.ecg"},
     "esi.report": {"esi.evaluate", "esi.ecg"},
 }
 

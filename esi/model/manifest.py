@@ -63,6 +63,12 @@ def manifest_of_pairs(path: Path) -> pa.Table:
     return manifest(pq.read_table(path, columns=[name for name in (*COLUMNS, *BY_RELEASE) if name in there]))
 
 
+def joined(first: pa.Table, second: pa.Table) -> pa.Table:
+    """The manifest of a model that has seen what two manifests list: sorted, each key once."""
+    parts = [_part(kind, [*of(first, kind).to_pylist(), *of(second, kind).to_pylist()]) for kind in (SUBJECT, SIGNAL, SHAPE)]
+    return pa.concat_tables(parts).sort_by([("kind", "ascending"), ("key", "ascending")])
+
+
 def read(path: Path) -> pa.Table:
     """The manifest in a file.
 

@@ -1,13 +1,12 @@
-"""Pairs -> batches of tensors: text views, tokens, known texts, lost leads, and the next batch made while one is computed.
+"""Pairs -> batches of tensors: text views, tokens, known texts, lost leads.
 
 Shapes: B batch, C leads, T samples, L tokens, H text tower's dimension, K the largest number of findings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,14 +16,16 @@ from esi.ecg.leads import LEADS
 from esi.model.lead_subsets import apply, random_lead_mask
 from esi.model.text_tower import TextTower
 from esi.pretrain.known_texts import KnownTexts
+from esi.settings.learning import Train
+from esi.train import sampler
+from esi.train.batches import Batch
+from esi.train.launch import Launch
 
 MASKING = 3  # tells these draws from the sampler's and the steps', which have the same seed
 
-Item = TypeVar("Item")
 
-
-class Batches:
-    """Batches of one split.
+class PairTensors:
+    """Pairs of one split as tensors.
 
     Args:
         data: pairs (`esi.pairs.dataset.PairData`).
@@ -76,17 +77,63 @@ class Batches:
         return batch
 
 
+class TrainingShares:
+    """What every method's batches have in common: whose rows are in this process's share of a step's batch.
+
+    Args:
+        data: pairs (`esi.pairs.dataset.PairData`).
+        train: batch_size, accumulate, seed.
+        launch: which share is this process's.
+
+    Raises:
+        EsiError: the batch cannot be shared evenly.
+    """
+
+    def __init__(self, data: Any, train: Train, launch: Launch) -> None:
+        self.data, self.train = data, train
+        self._rank, self._world = launch.rank, launch.world
+        self.per_epoch = sampler.steps_per_epoch(data.n, train.batch_size)
+        self.rows(0, 0)
+
+    def rows(self, epoch: int, inner: int) -> Tensor:
+        """The rows of this process's share, of a step of an epoch."""
+        train = self.train
+        return sampler.batch_rows(
+            self.data.n, train.batch_size, train.seed, epoch, inner, self._rank, self._world, train.accumulate
+        )
+
+    def names(self, rows: Tensor) -> list[str]:
+        return [self.data.keys[row] for row in rows.tolist()]
+
+
+class PairBatches(TrainingShares):
+    """The batches of ECGs and texts.
+
+    Args:
+        tensors: what makes tensors of rows.
+    """
+
+    def __init__(self, tensors: PairTensors, train: Train, launch: Launch) -> None:
+        super().__init__(tensors.data, train, launch)
+        self._tensors = tensors
+        self._views = (-1, views_of(0, 1, train.seed, 0))  # of an epoch
+
+    def batch(self, step: int) -> Batch:
+        epoch, inner = divmod(step, self.per_epoch)
+        if self._views[0] != epoch:
+            self._views = (epoch, views_of(self.data.n, len(self.train.text_views), self.train.seed, epoch))
+        rows = self.rows(epoch, inner)
+        parts = [self._tensors.batch(part, self._views[1], epoch) for part in rows.chunk(self.train.accumulate)]
+        tokens = sum(int(part["mask_BL"].sum()) for part in parts if "mask_BL" in part)
+        return Batch(parts, rows, {"samples": len(rows), "tokens": tokens})
+
+
 def kept_leads(rows: Tensor, seed: int, epoch: int, share: float) -> Tensor:
     """Which leads pairs keep in an epoch, [B, C] bool, each pair by a draw of its own."""
     draws = [random_lead_mask(1, [seed, epoch, row, MASKING], share, LEADS) for row in rows.tolist()]
     return torch.cat(draws)
 
 
-def ahead(made: Iterable[Item]) -> Iterator[Item]:
-    """The same items, each made in another thread while the one before is in use."""
-    source = iter(made)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        pending = pool.submit(next, source, None)
-        while (item := pending.result()) is not None:
-            pending = pool.submit(next, source, None)
-            yield item
+def views_of(n: int, views: int, seed: int, epoch: int) -> np.ndarray:
+    """Which of `views` texts each of n pairs uses in an epoch, int64 [n]."""
+    return np.random.default_rng([seed, epoch, 1]).integers(views, size=n)

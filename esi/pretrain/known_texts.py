@@ -24,7 +24,7 @@ from esi import files, sealed
 from esi.closure import code_hash
 from esi.errors import EsiError
 from esi.model.text_tower import TextTower
-from esi.pretrain.gather import processes
+from esi.train.gather import processes
 
 Source = tuple[Any, Sequence[str]]  # pairs (`esi.pairs.dataset.PairData`) and the views of them that are wanted
 

@@ -1,7 +1,7 @@
-"""The two losses of the paper (section 3.2.1), and SigLIP in place of the first, as pure functions.
+"""The two losses of the paper (section 3.2.1), SigLIP in place of the first, and SimCLR's, as pure functions.
 
-Shapes: B pairs of this process, M pairs of all processes, E embedding dimension, N caption positions, D decoder dimension,
-V vocabulary.
+Shapes: B pairs of this process, M pairs of all processes, V views, W of all processes, E embedding dimension, N caption
+positions, D decoder dimension, V vocabulary where there are captions.
 """
 
 from __future__ import annotations
@@ -77,6 +77,28 @@ def siglip(
     logits_BM = logit_scale * z_ecg_BE @ all_text_ME.T + logit_bias
     label_BM = affinity_BM.to(logits_BM.dtype)
     return F.binary_cross_entropy_with_logits(logits_BM, label_BM, reduction="sum") / len(z_ecg_BE)
+
+
+def nt_xent(z_VE: Tensor, all_WE: Tensor, first: int, temperature: float) -> tuple[Tensor, Tensor]:
+    """NT-Xent (Chen et al. 2020): which of all other views is the same record's? The mean over this process's views.
+
+    ln(W - 1) at chance. The mean over processes is the loss of the joint batch.
+
+    Args:
+        z_VE: unit vectors of this process's views: the first of each record, then the second of each.
+        all_WE: those of all processes, with gradients (`gather.gather_rows`).
+        first: the row of `all_WE` where `z_VE` begins.
+        temperature: what cosines are divided by.
+
+    Returns:
+        The loss, and the share of views whose nearest other one is the same record's.
+    """
+    place_V = torch.arange(len(z_VE), device=z_VE.device)
+    logits_VW = z_VE @ all_WE.T / temperature
+    logits_VW = logits_VW.scatter(1, (first + place_V)[:, None], float("-inf"))
+    partner_V = first + (place_V + len(z_VE) // 2) % len(z_VE)
+    right = (logits_VW.detach().argmax(dim=1) == partner_V).float().mean()
+    return F.cross_entropy(logits_VW, partner_V), right
 
 
 def captioning(states_ND: Tensor, weight_VD: Tensor, target_N: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:

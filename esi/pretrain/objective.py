@@ -1,4 +1,4 @@
-"""One step's losses of one process, as a module: it is wrapped whole for many processes, so no weight is used outside.
+"""ESI's objective: the contrastive and the captioning loss of one step and one process (paper section 3.2.1).
 
 Shapes: B pairs of this process or of a part of them, M pairs of all processes, C leads, T samples, L tokens, H text tower's
 dimension, E shared space, K findings, N caption positions, D decoder dimension.
@@ -7,38 +7,21 @@ dimension, E shared space, K findings, N caption positions, D decoder dimension.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
-import torch.distributed as dist
+from accelerate import Accelerator
 from torch import Tensor, nn
 
 from esi.model.esi import ESI
-from esi.pretrain import losses
-from esi.pretrain.gather import gather_rows, processes
+from esi.pretrain import accumulate, losses
+from esi.pretrain.accumulate import Batch, Whole, caption_positions
 from esi.pretrain.positives import affinity
 from esi.settings.learning import Train
-
-# ecg_BCT, valid_B, number_B, findings_BK; ids_BL and mask_BL, text_BH where they are needed (see batches.py)
-Batch = dict[str, Tensor]
-EMBEDDED = ("z_ecg", "z_text", "logit_scale", "logit_bias")
+from esi.train.gather import gather_rows, processes
+from esi.train.objective import Objective
 
 
-@dataclass(frozen=True)
-class Whole:
-    """What a part of a batch must know of the whole.
-
-    gradients: the contrastive loss's gradient with respect to each of the part's `EMBEDDED`, its weight included.
-    positions: caption positions of the whole batch, those of all processes over the number of processes.
-    parts: in how many this process's share is computed.
-    """
-
-    gradients: Mapping[str, Tensor]
-    positions: Tensor
-    parts: int
-
-
-class Objective(nn.Module):
+class EsiObjective(Objective):
     """lambda_con * contrastive + lambda_cap * captioning (paper: 1 and 1); a term of weight 0 is not computed.
 
     Args:
@@ -48,42 +31,60 @@ class Objective(nn.Module):
         bf16: run the networks in bfloat16 autocast; softmaxes, norms and the contrastive loss stay in float32.
     """
 
+    on_cpu = frozenset({"valid_B"})
+    model: ESI
+
     def __init__(self, model: ESI, train: Train, bf16: bool) -> None:
         super().__init__()
         self.model = model
         self.settings = train
         self.bf16 = bf16
+        losses_of = ["loss"] + ["loss_con"] * (train.lambda_con > 0) + ["loss_cap"] * (train.lambda_cap > 0)
+        self.logged = (*losses_of, "retrieval_top1", "logit_scale", "logit_bias")
 
-    def forward(self, batch: Batch, whole: Whole | None = None, embed: bool = False) -> dict[str, Tensor]:
-        """Losses whose means over the processes are those of the joint batch.
-
-        Args:
-            batch: this process's share of the batch, or with `whole` one part of it.
-            whole: makes `loss` a number whose gradients, added up over the parts, are those of the whole batch's loss.
-            embed: only embed, for the first of two passes. It draws the same random numbers as the second up to there.
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """The losses of this process's share of the batch; their means over the processes are those of the joint batch.
 
         Returns:
-            `EMBEDDED`: z_ecg, z_text [B, E], the logit's scale and bias; loss, loss_con with retrieval_top1 (not of a
-            part), loss_cap; only those that are computed.
+            z_ecg, z_text [B, E], the logit's scale and bias; loss, loss_con with retrieval_top1, loss_cap; only those that
+            are computed.
         """
-        weight = self.settings.lambda_con
-        with torch.autocast(batch["ecg_BCT"].device.type, torch.bfloat16, enabled=self.bf16):
-            result = self._embed(batch) if embed else self._run(batch)
-        if embed:
-            return result
+        result = self._run(batch)
         loss = torch.zeros((), device=batch["ecg_BCT"].device)
-        if weight and whole is None:
+        if self.settings.lambda_con:
             result |= self.contrastive(result, batch)
-            loss = loss + weight * result["loss_con"]
-        elif whole is not None:
-            for name, gradient in whole.gradients.items():
-                loss = loss + (result[name] * gradient).sum()
-        if self.settings.lambda_cap:
-            positions, parts = (caption_positions([batch]), 1) if whole is None else (whole.positions, whole.parts)
-            states_ND, target_N = result.pop("caption_states"), result.pop("caption_targets")
-            result["loss_cap"] = self._captioning(states_ND, target_N, positions, parts)
-            loss = loss + self.settings.lambda_cap * result["loss_cap"]
-        return result | {"loss": loss}
+            loss = loss + self.settings.lambda_con * result["loss_con"]
+        return self._with_captions(result, loss, caption_positions([batch]) if self.settings.lambda_cap else loss, 1)
+
+    def embed(self, batch: Batch) -> dict[str, Tensor]:
+        """z_ecg, z_text [B, E], the logit's scale and bias of a part, for the first of two passes. It draws the same random
+        numbers as `part` up to there.
+        """
+        with self._autocast(batch):
+            z_ecg = self.model.encode_ecg(batch["ecg_BCT"], batch["valid_B"])["z"]
+            text_BH = batch["text_BH"] if "text_BH" in batch else self.model.text(batch["ids_BL"], batch["mask_BL"])
+            return {"z_ecg": z_ecg, "z_text": self.model.project(text_BH)} | self._logit()
+
+    def part(self, batch: Batch, whole: Whole) -> dict[str, Tensor]:
+        """As `loss`, of a part of the share, whose own contrastive loss would mean nothing: `loss` is a number whose
+        gradients, added up over the parts, are those of the whole batch's.
+        """
+        result = self._run(batch)
+        loss = torch.zeros((), device=batch["ecg_BCT"].device)
+        for name, gradient in whole.gradients.items():
+            loss = loss + (result[name] * gradient).sum()
+        return self._with_captions(result, loss, whole.positions, whole.parts)
+
+    def backward(
+        self, wrapped: nn.Module, parts: Sequence[Batch], seeds: Sequence[int], accelerator: Accelerator
+    ) -> dict[str, Tensor]:
+        """Several parts stay negatives of one another (`accumulate`)."""
+        if len(parts) == 1:
+            return super().backward(wrapped, parts, seeds, accelerator)
+        return accumulate.backward(wrapped, self, parts, seeds, accelerator)
+
+    def updated(self) -> None:
+        self.model.clamp_logit_scale()
 
     def contrastive(self, embedded: Mapping[str, Tensor], batch: Batch, across: bool = True) -> dict[str, Tensor]:
         """The contrastive loss of this process's pairs against those of all processes.
@@ -109,14 +110,20 @@ class Objective(nn.Module):
             right_B1 = affinity("identical", *labels).gather(1, nearest_B1)
         return {"loss_con": loss, "retrieval_top1": right_B1.mean()}
 
-    def _run(self, batch: Batch) -> dict[str, Tensor]:
-        out = self.model(batch["ecg_BCT"], batch["valid_B"], batch.get("ids_BL"), batch.get("mask_BL"), batch.get("text_BH"))
-        return out | self._logit()
+    def _autocast(self, batch: Batch) -> torch.autocast:
+        return torch.autocast(batch["ecg_BCT"].device.type, torch.bfloat16, enabled=self.bf16)
 
-    def _embed(self, batch: Batch) -> dict[str, Tensor]:
-        z_ecg = self.model.encode_ecg(batch["ecg_BCT"], batch["valid_B"])["z"]
-        text_BH = batch["text_BH"] if "text_BH" in batch else self.model.text(batch["ids_BL"], batch["mask_BL"])
-        return {"z_ecg": z_ecg, "z_text": self.model.project(text_BH)} | self._logit()
+    def _run(self, batch: Batch) -> dict[str, Tensor]:
+        texts = (batch.get("ids_BL"), batch.get("mask_BL"), batch.get("text_BH"))
+        with self._autocast(batch):
+            return self.model(batch["ecg_BCT"], batch["valid_B"], *texts) | self._logit()
+
+    def _with_captions(self, result: dict[str, Tensor], loss: Tensor, positions: Tensor, parts: int) -> dict[str, Tensor]:
+        if self.settings.lambda_cap:
+            states_ND, target_N = result.pop("caption_states"), result.pop("caption_targets")
+            result["loss_cap"] = self._captioning(states_ND, target_N, positions, parts)
+            loss = loss + self.settings.lambda_cap * result["loss_cap"]
+        return result | {"loss": loss}
 
     def _logit(self) -> dict[str, Tensor]:
         if not self.settings.lambda_con:
@@ -137,20 +144,6 @@ class Objective(nn.Module):
         dtype = torch.bfloat16 if self.bf16 else torch.float32
         total = losses.captioning(states_ND, self.model.decoder.embedding.weight, target_N, dtype)
         return total / share / positions.clamp(min=1)
-
-
-def caption_positions(parts: Sequence[Batch], across: bool = True) -> Tensor:
-    """How many tokens of the parts are predicted (all real ones but the first of each text), the mean over processes."""
-    positions = torch.stack([part["mask_BL"][:, 1:].sum() for part in parts]).sum().float()
-    if across and processes() > 1:
-        dist.all_reduce(positions)
-        positions /= processes()
-    return positions
-
-
-def on_device(batch: Batch, device: torch.device) -> Batch:
-    """The batch where it is computed; the lengths stay on the CPU, where the signal encoder reads them."""
-    return {name: tensor if name == "valid_B" else tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
 
 
 def _same(x: Tensor) -> Tensor:

@@ -8,18 +8,20 @@ import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from esi.model.esi import ESI
 from esi.settings.learning import Train
 
 DECAYING = (nn.Linear, _ConvNd, nn.MultiheadAttention)
 
 
-def adamw(model: ESI, train: Train) -> torch.optim.AdamW:
+def adamw(model: nn.Module, train: Train, text: nn.Module | None = None) -> torch.optim.AdamW:
     """Every parameter that requires a gradient, each in one group; groups that would be empty do not exist.
 
     Only the weights of linear layers, convolutions and attention decay. Biases, norms, GRN, logit scale and bias, and learnt
     positions and tokens of a transformer do not, nor does any embedding: decay shrinks a word's row at every step, and it
     learns only at those where the word occurs. That holds for the caption decoder's, which also is its output layer.
+
+    Args:
+        text: the part of `model` that learns at `train.text_lr_factor` of the rate.
 
     Returns:
         The optimiser. Besides PyTorch's own keys each group has `lr_factor`: `train.text_lr_factor` for the weights of the
@@ -32,7 +34,7 @@ def adamw(model: ESI, train: Train) -> torch.optim.AdamW:
         for part in module.parameters(recurse=False)
         if part.ndim >= 2
     }
-    tower = {id(part) for part in model.text.parameters()}
+    tower = {id(part) for part in text.parameters()} if text is not None else set()
     learnt = [part for part in model.parameters() if part.requires_grad]
     groups: list[dict[str, Any]] = []
     for factor, of_tower in ((1.0, False), (train.text_lr_factor, True)):

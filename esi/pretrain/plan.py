@@ -7,24 +7,29 @@ from typing import Any
 
 from esi import files
 from esi.closure import code_hash
-from esi.ecg.leads import LEADS
-from esi.model.config import Config
-from esi.model.esi import ESI
+from esi.model.config import EcgConfig
 from esi.settings.data import Signal
 from esi.settings.learning import Model, Train
+from esi.settings.section import Section
+from esi.train.launch import Launch
+from esi.train.objective import Objective
 
 # How a batch is spread over memory and time, not what is computed: a run on fewer processes goes on in more parts.
 SPREADING = {"accumulate", "checkpoint_activations"}
-NOT_TOLD = SPREADING | {"compile", "log_every", "checkpoint_every"}  # by the model card: they decide nothing
+# `start_from` is known by the weights that it gives, not by where they lay.
+NOT_IN_IDENTITY = SPREADING | {"start_from"}
+NOT_TOLD = NOT_IN_IDENTITY | {"compile", "log_every", "checkpoint_every"}  # by the model card: they decide nothing
 
 
 @dataclass(frozen=True)
 class Plan:
     """The pairs and the settings of a run.
 
-    Args:
+    Attributes:
         train_data, validation_data: `esi.pairs.dataset.PairData`; the second may have no pairs.
         max_tokens: where the text tower cuts.
+        method: a name of `esi.pretrain.methods.registry.METHODS`.
+        own: the section of params.yaml that is called like the method, where there is one.
     """
 
     train_data: Any
@@ -33,28 +38,29 @@ class Plan:
     model: Model
     train: Train
     max_tokens: int
+    method: str = "esi"
+    own: Section | None = None
 
-    def config(self) -> Config:
-        """Of the model that is trained; a loss of weight 0 has no part in it."""
-        return Config(
-            signal=self.signal,
-            model=self.model,
-            leads=tuple(LEADS),
-            max_tokens=self.max_tokens,
-            contrastive=self.train.lambda_con > 0,
-            captions=self.train.lambda_cap > 0,
-            trained_with=self.train.model_dump(mode="json", exclude=NOT_TOLD),
-        )
+    def trained_with(self) -> dict[str, Any]:
+        """Settings that the model card lists."""
+        own = self.own.model_dump(mode="json") if self.own is not None else {}
+        return self.train.model_dump(mode="json", exclude=NOT_TOLD) | {f"{self.method}.{name}": own[name] for name in own}
 
-    def identity(self, first: ESI, precision: str) -> dict[str, Any]:
-        """By which a killed run is found again; `first`: the model before its first step, on its device."""
-        weights = [part.detach().cpu().numpy().tobytes() for part in first.state_dict().values()]
+    def identity(self, objective: Objective, config: EcgConfig, launch: Launch) -> dict[str, Any]:
+        """By which a killed run is found again.
+
+        Args:
+            objective: before its first step, on its device. config: of the model that is exported.
+        """
+        weights = [part.detach().cpu().numpy().tobytes() for part in objective.state_dict().values()]
         return {
-            "config": first.config.model_dump(mode="json"),
-            "train": self.train.model_dump(mode="json", exclude=SPREADING),
+            "method": self.method,
+            "own": self.own.model_dump(mode="json") if self.own is not None else None,
+            "config": config.model_dump(mode="json"),
+            "train": self.train.model_dump(mode="json", exclude=NOT_IN_IDENTITY),
             "data": [self.train_data.fingerprint, self.validation_data.fingerprint],
-            "first weights": files.content_hash(*weights),
-            "code": code_hash("esi.pretrain.loop", "esi.pairs.dataset"),
-            "precision": precision,
-            "device": first.device.type,
+            "first weights": files.content_hash(*weights),  # those of `train.start_from` among them
+            "code": code_hash("esi.pretrain.run", "esi.pairs.dataset"),
+            "precision": launch.precision,
+            "device": launch.device.type,
         }

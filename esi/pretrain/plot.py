@@ -10,13 +10,14 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from esi import files
-from esi.pretrain.log import Log
+from esi.train.log import Log
 
 TITLES = {
     "loss": "total loss",
     "loss_con": "contrastive loss",
     "loss_cap": "captioning loss",
     "retrieval_top1": "ECG to text retrieval in the batch, top 1",
+    "view_top1": "views whose nearest is the same record's",
     "logit_scale": "logit scale (1 / temperature)",
     "logit_bias": "logit bias",
     "grad_norm": "gradient norm (before clipping)",

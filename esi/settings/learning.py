@@ -7,9 +7,13 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from esi.settings.registry import key_of
-from esi.settings.section import Decides, Part, Positive, Section, Share, Trivial, Varied
+from esi.settings.section import Decides, Part, Positive, Private, Section, Share, Trivial, Varied
 
 SignalEncoderName = Annotated[str, key_of("esi.model.encoders", "ENCODERS")]
+MethodName = Annotated[str, key_of("esi.pretrain.methods.registry", "METHODS")]
+
+# The folder of data/ that stands for no model: DVC, which watches `train.start_from`, knows no dependency on nothing.
+FRESH = "data/fresh"
 
 
 class Model(Section):
@@ -34,8 +38,25 @@ class Model(Section):
         return self
 
 
+class Pretrain(Section):
+    part: ClassVar[str] = "pretraining"
+    method: Decides[MethodName]
+
+
+class SimCLR(Section):
+    part: ClassVar[str] = "pretraining"
+    epochs: Decides[Positive]
+    batch_size: Decides[int] = Field(gt=1)
+    lr: Decides[float] = Field(gt=0)
+    temperature: Decides[float] = Field(gt=0, allow_inf_nan=False)
+    projection_dim: Decides[int] = Field(gt=0, le=65_536)
+    min_crop: Decides[float] = Field(gt=0, le=1)
+    max_time_out: Decides[float] = Field(ge=0, lt=1)
+
+
 class Train(Section):
     part: ClassVar[str] = "pretraining"
+    start_from: Private[str] = FRESH
     seed: Annotated[Decides[int], Part("seed")]
     epochs: Decides[Positive]
     batch_size: Decides[Positive]

@@ -21,11 +21,12 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from esi.evaluate.fine_tune import fit as fitting
-from esi.evaluate.fine_tune.checkpoint import Checkpoint
 from esi.evaluate.fine_tune.classifier import Classifier, Examples, fresh_encoder, predict
 from esi.evaluate.fine_tune.fit import FitSettings, fit
-from esi.evaluate.fine_tune.launch import launch
+from esi.train import loop
+from esi.train.batches import Batch
+from esi.train.checkpoint import Checkpoint
+from esi.train.launch import join
 
 CLASSES = 3
 SETTINGS: dict[str, Any] = {
@@ -67,17 +68,17 @@ def run(folder: Path, changes: dict[str, Any]) -> None:
     os.environ["DVC_ROOT"] = str(folder)
     die_at_step, die_at_end = changes.pop("die_at_step", None), changes.pop("die_at_end", False)
     settings = FitSettings(**(SETTINGS | changes))
-    launched = launch("fp32")
-    step = fitting._Run._step
+    launched = join("stages.fine_tune", "fp32", "fine_tune")
+    begin = loop._Run.begin_step
 
-    def watched(self: Any, number: int, rows: Tensor, weight: float) -> None:
-        if number == die_at_step:
+    def watched(self: Any, batch: Batch) -> float:
+        if self.done == die_at_step:
             os.kill(os.getpid(), signals.SIGKILL)
         with (folder / f"steps-{launched.rank}.txt").open("a") as file:
-            file.write(f"{number}\n")
-        step(self, number, rows, weight)
+            file.write(f"{self.done}\n")
+        return begin(self, batch)
 
-    fitting._Run._step = watched  # type: ignore[method-assign]
+    loop._Run.begin_step = watched  # type: ignore[method-assign]
     checkpoint = Checkpoint(asdict(settings))
     train, validation = made_up(22, seed=0), made_up(10, seed=1)  # 22 in batches of 8: 8, 7 and 7
 

@@ -10,10 +10,11 @@ import torch
 import torch.nn.functional as F
 from sklearn.metrics import roc_auc_score
 
-from esi.evaluate.fine_tune.checkpoint import Checkpoint
 from esi.evaluate.fine_tune.classifier import Classifier, Examples, predict
-from esi.evaluate.fine_tune.fit import FitError, FitSettings, fit
-from esi.evaluate.fine_tune.launch import launch
+from esi.evaluate.fine_tune.fit import FitSettings, fit
+from esi.train.checkpoint import Checkpoint
+from esi.train.launch import join
+from esi.train.loop import TrainingError
 from tests.evaluate.fine_tuning_run import SETTINGS, fresh, made_up
 
 bce = F.binary_cross_entropy_with_logits
@@ -35,7 +36,16 @@ class Scores:
 def run(validate: Any, train: Examples | None = None, loss: Any = bce, **changes: Any) -> Classifier:
     settings = FitSettings(**(SETTINGS | changes))
     classifier, checkpoint = fresh(), Checkpoint({"test": True})
-    return fit(classifier, train or made_up(16, 0), loss, validate, settings, launch("fp32"), checkpoint, "task")
+    return fit(
+        classifier,
+        train or made_up(16, 0),
+        loss,
+        validate,
+        settings,
+        join("stages.fine_tune", "fp32", "fine_tune"),
+        checkpoint,
+        "task",
+    )
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -104,30 +114,34 @@ def test_the_first_steps_are_adamws_with_the_gradient_clipped(own_cache: Path) -
 
 
 def test_the_average_is_what_is_validated_and_returned(own_cache: Path) -> None:
-    """Two updates by hand: the first copies, the second keeps min(decay, 2/11)."""
+    """Two updates by hand: the first keeps min(decay, 1/10), the second min(decay, 2/11)."""
     made, plain, averaged, slow = made_up(8, 0), Scores(0.1, 0.2), Scores(0.1, 0.2), Scores(0.1, 0.2)
     run(plain, made, epochs=2)
     Checkpoint({"test": True}).delete()
     classifier = run(averaged, made, epochs=2, average=0.999)
     Checkpoint({"test": True}).delete()
     run(slow, made, epochs=2, average=0.1)
-    for kept, scores in ((2 / 11, averaged), (0.1, slow)):
-        assert same(scores.seen[0], plain.seen[0])
+    first = {name: part.clone() for name, part in fresh().state_dict().items()}
+    for kept, scores in (((0.1, 2 / 11), averaged), ((0.1, 0.1), slow)):
         for name, part in scores.seen[1].items():
-            expected = kept * plain.seen[0][name] + (1 - kept) * plain.seen[1][name]
-            torch.testing.assert_close(part, expected, atol=1e-6, rtol=1e-5)
+            one = kept[0] * first[name] + (1 - kept[0]) * plain.seen[0][name]
+            torch.testing.assert_close(scores.seen[0][name], one, atol=1e-6, rtol=1e-5)
+            torch.testing.assert_close(part, kept[1] * one + (1 - kept[1]) * plain.seen[1][name], atol=1e-6, rtol=1e-5)
     assert same(classifier.state_dict(), averaged.seen[1])
 
 
 def test_what_is_not_finite_stops_with_a_sentence(own_cache: Path) -> None:
-    with pytest.raises(FitError, match=r"task: the loss nan .* in epoch 0 is not finite.*lower the learning rate"):
+    with pytest.raises(
+        TrainingError,
+        match=r"task: step \d \(epoch 0\): .*'loss': nan.* is not finite.*training record 3.*lower the learning rate",
+    ):
         run(Scores(1.0, 1.0, 1.0), made_up(16, 0, broken=3))
-    with pytest.raises(FitError, match="validation score after epoch 1 is nan"):
+    with pytest.raises(TrainingError, match="validation score after epoch 1 is nan"):
         run(Scores(float("nan")))
 
 
 def test_a_warm_up_as_long_as_the_run_is_refused(own_cache: Path) -> None:
-    with pytest.raises(FitError, match=r"warmup_epochs \(3\) must be below epochs \(3\)"):
+    with pytest.raises(TrainingError, match=r"warmup_epochs \(3\) must be below epochs \(3\)"):
         run(Scores(), warmup_epochs=3.0)
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from esi.evaluate.fine_tune.launch import launch
 
 from esi.evaluate.ecg_set import EcgSet
 from esi.evaluate.fine_tune import runs as fine_tune_runs
-from esi.evaluate.fine_tune.launch import launch
 from esi.evaluate.fine_tune.runs import Run, examples, fine_tune, macro_auroc, runs_of
 from esi.evaluate.models.encoders import Candidate
 from esi.evaluate.predictions import Prediction

@@ -12,7 +12,7 @@ from esi.ecg.leads import LEADS
 from esi.errors import EsiError
 from esi.model.esi import ESI
 from esi.model.text_tower import TextTower
-from esi.pretrain.objective import Objective
+from esi.pretrain.objective import EsiObjective
 from tests.conftest import ROOT
 from tests.model.mini import mini_esi
 
@@ -46,10 +46,10 @@ def test_every_parameter_gets_a_gradient_or_does_not_learn(
     model = mini_esi(folder, contrastive=con > 0, captions=cap > 0, text_layers_trained=layers, contrastive_loss=loss)
     train = params.load(ROOT / "params.yaml").train
     train = train.model_copy(update={"lambda_con": con, "lambda_cap": cap, "caption_tokens": 0})
-    objective = Objective(model, train, bf16=False).train()
+    objective = EsiObjective(model, train, bf16=False).train()
     for block in [block for stage in model.encoder.stages for block in stage]:
         torch.nn.init.normal_(block.response.gamma)
-    objective(batch_for(model))["loss"].backward()
+    objective.loss(batch_for(model))["loss"].backward()
     without = [
         name for name, part in model.named_parameters() if part.requires_grad and (part.grad is None or not part.grad.any())
     ]

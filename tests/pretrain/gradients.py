@@ -13,8 +13,8 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from esi.pretrain import accumulate
-from esi.pretrain.objective import Batch, Objective
+from esi.pretrain.accumulate import Batch
+from esi.pretrain.objective import EsiObjective
 from esi.settings.learning import Train
 from tests.model.mini import mini_esi
 from tests.pretrain.tiny_run import TRAIN
@@ -60,13 +60,13 @@ def gradients(folder: Path, how: str, training: bool = False) -> dict[str, dict[
         folder, captions=captions == "1", text_layers_trained=int(layers), contrastive_loss=loss, decoder_layers=1
     )
     train = Train.model_validate(TRAIN | {"lambda_con": 1.3, "lambda_cap": 0.7 * int(captions), "caption_tokens": 0})
-    accelerator, objective = Accelerator(), Objective(model, train, bf16=False)
+    accelerator, objective = Accelerator(), EsiObjective(model, train, bf16=False)
     wrapped = accelerator.prepare(objective).train(training)
     world, rank, parts = accelerator.num_processes, accelerator.process_index, int(count)
     size = 12 // (world * parts)
     starts = [(rank * parts + part) * size for part in range(parts)]
     batches = [batch_of(model.text.tokenize, slice(start, start + size)) for start in starts]
-    out = accumulate.backward(wrapped, objective, batches, [100 + start for start in starts], accelerator)
+    out = objective.backward(wrapped, batches, [100 + start for start in starts], accelerator)
     names = [name for name in ("loss", "loss_con", "loss_cap", "retrieval_top1") if name in out]
     means = accelerator.reduce(torch.stack([out[name] for name in names]), "mean")
     found = {name: part.grad for name, part in model.named_parameters() if part.grad is not None}

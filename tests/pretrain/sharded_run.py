@@ -12,7 +12,7 @@ from accelerate import Accelerator, FullyShardedDataParallelPlugin
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.utils import DistributedType
 
-from esi.pretrain import launch
+from esi.train import launch
 from tests.conftest import ROOT
 from tests.pretrain import tiny_run
 

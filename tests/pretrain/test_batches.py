@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from esi.model.text_tower import TextTower
-from esi.pretrain.batches import Batches, kept_leads
+from esi.pretrain.batches import PairTensors, kept_leads
 from esi.pretrain.known_texts import KnownTexts
 from tests.model.mini import mini_bert
 from tests.pretrain.made_up_texts import TextPairs
@@ -26,7 +26,7 @@ def test_a_batch_is_of_its_rows(tower: TextTower, own_cache: Path) -> None:
     views = ["full", "findings"]
     rows, view_of_row = torch.tensor([7, 3, 11, 0]), np.arange(20) % 2
     known = KnownTexts([(data, views)], tower, bf16=False, rank=0)
-    batch = Batches(data, views, tower, tokens=True, known=known).batch(rows, view_of_row)
+    batch = PairTensors(data, views, tower, tokens=True, known=known).batch(rows, view_of_row)
     assert (batch["number_B"].dtype, batch["findings_BK"].dtype) == (torch.int64, torch.int32)
     assert batch["number_B"].tolist() == [7, 3, 11, 0]
     assert batch["findings_BK"].tolist() == [[1, -1], [0, -1], [2, -1], [0, -1]]
@@ -39,13 +39,13 @@ def test_a_batch_is_of_its_rows(tower: TextTower, own_cache: Path) -> None:
 
 
 def test_only_what_is_needed_is_made(tower: TextTower) -> None:
-    batch = Batches(TextPairs(4), ["full"], tower, tokens=False, known=None).batch(torch.arange(4), np.zeros(4, int))
+    batch = PairTensors(TextPairs(4), ["full"], tower, tokens=False, known=None).batch(torch.arange(4), np.zeros(4, int))
     assert set(batch) == {"ecg_BCT", "valid_B", "number_B", "findings_BK"}
 
 
 def test_lost_leads_follow_from_seed_epoch_and_pair_alone(tower: TextTower) -> None:
     def lost(rows: list[int], epoch: int, seed: int = 5) -> torch.Tensor:
-        batches = Batches(TextPairs(50), ["full"], tower, tokens=False, known=None, mask_leads=0.5, seed=seed)
+        batches = PairTensors(TextPairs(50), ["full"], tower, tokens=False, known=None, mask_leads=0.5, seed=seed)
         return batches.batch(torch.tensor(rows), np.zeros(50, int), epoch)["ecg_BCT"]
 
     whole = lost(list(range(40)), epoch=2)
@@ -68,5 +68,7 @@ def test_the_share_of_pairs_that_lose_leads() -> None:
 
 def test_without_masking_no_lead_is_lost(tower: TextTower) -> None:
     """As validation is read."""
-    batch = Batches(TextPairs(30), ["full"], tower, tokens=False, known=None).batch(torch.arange(30), np.zeros(30, int), 4)
+    batch = PairTensors(TextPairs(30), ["full"], tower, tokens=False, known=None).batch(
+        torch.arange(30), np.zeros(30, int), 4
+    )
     assert (batch["ecg_BCT"] == torch.arange(1.0, 31)[:, None, None]).all()

@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from esi import launch
 from esi.errors import EsiError
 from esi.model.text_tower import TextTower
 from esi.pretrain import losses
-from esi.pretrain.batches import ahead
-from esi.pretrain.loop import TrainingError, pretrain
-from esi.pretrain.objective import Objective
+from esi.pretrain.objective import EsiObjective
 from esi.pretrain.plan import Plan
 from esi.pretrain.plot import plot_training
+from esi.pretrain.run import pretrain
 from esi.settings.learning import Train
+from esi.train import launch
+from esi.train.batches import ahead
+from esi.train.loop import TrainingError
 from tests.model.mini import mini_bert, mini_esi, mini_settings
 from tests.pretrain.tiny_run import FINDINGS, SIGNAL, TRAIN, MadeUpPairs, run
 
@@ -103,10 +104,10 @@ def test_the_sampled_captioning_loss_is_unbiased(tmp_path: Path) -> None:
     }
     all_of_them, six = (Train.model_validate(TRAIN | {"lambda_con": 0.0, "caption_tokens": tokens}) for tokens in (0, 6))
     with torch.no_grad():
-        everything = Objective(model, all_of_them, False).train()(batch)["loss_cap"].item()
+        everything = EsiObjective(model, all_of_them, False).train().loss(batch)["loss_cap"].item()
         torch.manual_seed(0)
-        some = torch.stack([Objective(model, six, False).train()(batch)["loss_cap"] for _ in range(300)])
-        assert Objective(model, six, False).eval()(batch)["loss_cap"].item() == pytest.approx(everything)
+        some = torch.stack([EsiObjective(model, six, False).train().loss(batch)["loss_cap"] for _ in range(300)])
+        assert EsiObjective(model, six, False).eval().loss(batch)["loss_cap"].item() == pytest.approx(everything)
     assert some.std() > 0
     assert abs(some.mean().item() - everything) < 4 * some.std().item() / math.sqrt(300)
 

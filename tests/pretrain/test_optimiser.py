@@ -27,7 +27,7 @@ def train(**changes: object) -> Train:
 
 def test_each_trainable_parameter_is_in_exactly_one_group(tmp_path: Path) -> None:
     model = mini_esi(tmp_path, text_layers_trained=-1)
-    grouped = [id(part) for group in adamw(model, train()).param_groups for part in group["params"]]
+    grouped = [id(part) for group in adamw(model, train(), model.text).param_groups for part in group["params"]]
     assert len(grouped) == len(set(grouped))
     assert set(grouped) == {id(part) for part in model.parameters() if part.requires_grad}
 
@@ -37,7 +37,7 @@ def test_what_decays(tmp_path: Path) -> None:
     names = {id(part): name for name, part in model.named_parameters()}
     decays = {
         names[id(part)]: group["weight_decay"]
-        for group in adamw(model, train(weight_decay=0.3)).param_groups
+        for group in adamw(model, train(weight_decay=0.3), model.text).param_groups
         for part in group["params"]
     }
     assert set(decays.values()) == {0.3, 0.0}
@@ -62,7 +62,7 @@ def test_every_matrix_and_kernel_of_a_signal_encoder_decays(tmp_path: Path, name
     with torch.device("meta"):
         model.encoder = build_encoder(name, 12)
     names = {id(part): name for name, part in model.named_parameters()}
-    groups = adamw(model, train()).param_groups
+    groups = adamw(model, train(), model.text).param_groups
     kept = {names[id(part)]: part.ndim for group in groups if not group["weight_decay"] for part in group["params"]}
     assert {name for name, ndim in kept.items() if ndim >= 2} == {"decoder.embedding.weight"}
     assert {"log_logit_scale", "logit_bias"} <= kept.keys()
@@ -72,7 +72,7 @@ def test_every_matrix_and_kernel_of_a_signal_encoder_decays(tmp_path: Path, name
 def test_the_text_tower_learns_at_its_own_rate(tmp_path: Path, layers: int) -> None:
     model = mini_esi(tmp_path, text_layers_trained=layers)
     names = {id(part): name for name, part in model.named_parameters()}
-    optimiser = adamw(model, train(lr=1e-3, text_lr_factor=0.1))
+    optimiser = adamw(model, train(lr=1e-3, text_lr_factor=0.1), model.text)
     factors = {names[id(part)]: group["lr_factor"] for group in optimiser.param_groups for part in group["params"]}
     assert {name for name, factor in factors.items() if factor == 0.1} == {
         name for name, part in model.named_parameters() if name.startswith("text.") and part.requires_grad
@@ -89,7 +89,7 @@ def test_decay_alone_moves_only_what_decays(tmp_path: Path) -> None:
     before = {name: part.detach().clone() for name, part in model.named_parameters()}
     for part in model.parameters():
         part.grad = torch.zeros_like(part)
-    adamw(model, train(lr=0.1, weight_decay=0.5, text_lr_factor=0.1)).step()
+    adamw(model, train(lr=0.1, weight_decay=0.5, text_lr_factor=0.1), model.text).step()
     for name, part in model.named_parameters():
         shrinks = part.ndim >= 2 and name not in UNDECAYED_TABLES
         rate = 0.01 if name.startswith("text.") else 0.1

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from esi.pretrain.checkpoint import Checkpoint
+from esi.train.checkpoint import Checkpoint
 from tests.conftest import ROOT
 
 

@@ -20,7 +20,7 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 from pathlib import Path
-from esi.pretrain.objective import Objective
+from esi.pretrain.objective import EsiObjective
 from esi.settings.learning import Train
 from tests.model.mini import mini_esi
 from tests.pretrain.tiny_run import TRAIN
@@ -43,9 +43,9 @@ batch = {
 share = 6 // world
 batch = {name: part[rank * share : (rank + 1) * share] for name, part in batch.items()}
 train = Train.model_validate(TRAIN | {"lambda_cap": 0.7, "caption_tokens": 0})
-objective = Objective(model, train, bf16=False)
+objective = EsiObjective(model, train, bf16=False)
 wrapped = DistributedDataParallel(objective) if world > 1 else objective
-out = wrapped(batch)
+out = wrapped("loss", batch)
 out["loss"].backward()
 losses = torch.stack([out[name].detach() for name in ("loss", "loss_con", "loss_cap")])
 if world > 1:

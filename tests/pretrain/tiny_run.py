@@ -1,8 +1,9 @@
 """A training run of seconds on made-up pairs, exported: `python tests/pretrain/tiny_run.py FOLDER [name=value ...]`.
 
 Values are train settings; `die_at_step` kills the main process as `kill -9` does, before that step (another process would
-come there while the main one still writes its checkpoint, and torchrun would end it in the middle); `contrastive_loss` and
-`text_layers_trained` are model settings. Each process writes rows-<rank>.txt: the step and the rows of its share.
+come there while the main one still writes its checkpoint, and torchrun would end it in the middle); `method` is the method's
+name, `own` its settings; `contrastive_loss` and `text_layers_trained` are model settings. Each process writes
+rows-<rank>.txt: the step and the rows of its share.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from typing import Any
 import torch
 
 from esi import files
-from esi.pretrain import loop
 from esi.pretrain.plan import Plan
+from esi.pretrain.run import Result, pretrain
 from esi.settings.data import Signal
-from esi.settings.learning import Train
+from esi.settings.learning import SimCLR, Train
+from esi.train import loop
+from esi.train.batches import Batch
 from tests.model.mini import mini_bert, mini_settings
 
 FINDINGS = [
@@ -57,6 +60,15 @@ TRAIN: dict[str, Any] = {
     "log_every": 2,
     "checkpoint_every": 3,
 }
+SIMCLR: dict[str, Any] = {
+    "epochs": 2,
+    "batch_size": 8,
+    "lr": 1e-3,
+    "temperature": 0.5,
+    "projection_dim": 16,
+    "min_crop": 0.5,
+    "max_time_out": 0.5,
+}
 
 
 class MadeUpPairs:
@@ -83,30 +95,32 @@ class MadeUpPairs:
         return [("a man of 50. " if view == "full" else "") + FINDINGS[self.groups[row]] for row in rows.tolist()]
 
 
-def run(folder: Path, **changes: Any) -> loop.Result:
+def run(folder: Path, **changes: Any) -> Result:
     """Train in `folder` (BERT, logs, checkpoints under DVC_ROOT)."""
-    die_at_step = changes.pop("die_at_step", None)
+    die_at_step, method = changes.pop("die_at_step", None), changes.pop("method", "esi")
+    of_method = changes.pop("own", {})
     of_model = {name: changes.pop(name) for name in ("contrastive_loss", "text_layers_trained") if name in changes}
     n, n_validation = changes.pop("n", 40), changes.pop("n_validation", 10)
     if not (folder / "bert" / "config.json").exists():
         mini_bert(folder / "bert")
     train = Train.model_validate(TRAIN | changes)
-    step = loop._Run.step
+    begin = loop._Run.begin_step
 
-    def watched(self: Any, parts: Any, rows: torch.Tensor) -> None:
+    def watched(self: Any, batch: Batch) -> float:
         if self.done == die_at_step and self.launch.main:
             os.kill(os.getpid(), signals.SIGKILL)
         with (folder / f"rows-{self.launch.rank}.txt").open("a") as file:
-            file.write(f"{self.done} {' '.join(str(row) for row in rows.tolist())}\n")
-        step(self, parts, rows)
+            file.write(f"{self.done} {' '.join(str(row) for row in batch.rows.tolist())}\n")
+        return begin(self, batch)
 
-    loop._Run.step = watched  # type: ignore[method-assign]
+    loop._Run.begin_step = watched  # type: ignore[method-assign]
     model = mini_settings(folder / "bert", **of_model)
-    plan = Plan(MadeUpPairs(n), MadeUpPairs(n_validation, seed=1), SIGNAL, model, train, 24)
+    own = SimCLR.model_validate(SIMCLR | of_method) if method == "simclr" else None
+    plan = Plan(MadeUpPairs(n), MadeUpPairs(n_validation, seed=1), SIGNAL, model, train, 24, method, own)
     try:
-        return loop.pretrain(plan, folder / "logs")
+        return pretrain(plan, folder / "logs")
     finally:
-        loop._Run.step = step  # type: ignore[method-assign]
+        loop._Run.begin_step = begin  # type: ignore[method-assign]
 
 
 def main() -> None:

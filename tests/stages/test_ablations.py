@@ -23,8 +23,8 @@ from dvc.utils.hydra import apply_overrides, get_hydra_sweeps
 
 from esi import params
 from esi.pairs.build import build_pairs
-from esi.pretrain import loop
 from esi.pretrain.plan import Plan
+from esi.pretrain.run import Result, pretrain
 from esi.settings.learning import Train
 from tests.conftest import ROOT
 from tests.model.mini import mini_bert, mini_settings
@@ -40,7 +40,7 @@ COMMANDS = [
 FINDINGS = ["sinus rhythm", "atrial fibrillation", "left bundle branch block", "sinus bradycardia"]
 REFERENCE = "reference"  # no change at all
 
-Trained = Callable[[str], loop.Result]
+Trained = Callable[[str], Result]
 
 
 def option(command: list[str], name: str) -> list[str]:
@@ -110,7 +110,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     default = resolved(REFERENCE)[0].model_dump()
 
     @cache
-    def run(name: str) -> loop.Result:
+    def run(name: str) -> Result:
         folder = tmp_path_factory.mktemp(name)
         made = resolved(name)[0].model_dump()
         model, train = (
@@ -128,12 +128,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         )
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("DVC_ROOT", str(folder))
-            return loop.pretrain(plan, folder / "logs")
+            return pretrain(plan, folder / "logs")
 
     return run
 
 
-def first(result: loop.Result, column: str) -> float:
+def first(result: Result, column: str) -> float:
     """A figure of the first step, whose weights and pairs are the same in all runs."""
     return result.log.steps[0][column]
 

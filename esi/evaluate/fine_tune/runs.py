@@ -18,7 +18,6 @@ from esi.closure import code_hash
 from esi.ecg.signals import gather_millivolts
 from esi.errors import EsiError
 from esi.evaluate.ecg_set import EcgSet, Split
-from esi.evaluate.fine_tune.checkpoint import Checkpoint
 from esi.evaluate.fine_tune.classifier import Classifier, Examples, fresh_encoder, predict
 from esi.evaluate.fine_tune.fit import FitSettings, fit
 from esi.evaluate.models.encoders import Candidate
@@ -27,8 +26,9 @@ from esi.evaluate.predictions import Prediction
 from esi.evaluate.shares import draw_share
 from esi.evaluate.tasks import Task
 from esi.files import content_hash
-from esi.launch import Launch
 from esi.settings.evaluation import FineTune
+from esi.train.checkpoint import Checkpoint
+from esi.train.launch import Launch
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ import torch.nn.functional as F
 
 from esi.closure import code_hash
 from esi.ecg.signals import SignalStore
-from esi.evaluate.fine_tune.checkpoint import Checkpoint
 from esi.evaluate.fine_tune.classifier import Classifier, Examples, predict
 from esi.evaluate.fine_tune.fit import FitSettings, fit
-from esi.evaluate.fine_tune.launch import launch
 from esi.evaluate.identify.trials import Trial, signals
 from esi.evaluate.models.encoders import Candidate
 from esi.files import content_hash
 from esi.settings.evaluation import Identify
+from esi.train.checkpoint import Checkpoint
+from esi.train.launch import join
 
 
 def fine_tuned_scores(candidate: Candidate, trial: Trial, store: SignalStore, settings: Identify, seed: int) -> np.ndarray:
@@ -28,7 +28,7 @@ def fine_tuned_scores(candidate: Candidate, trial: Trial, store: SignalStore, se
     A subject has one strip to learn from and the other is the test, so nothing is held out to stop by: the epoch with the
     smallest loss on the gallery counts.
     """
-    launched = launch("auto")
+    launched = join("stages.identify", "auto", "identify")
     gallery_GCT, valid_G = signals(store, trial.gallery, trial.gallery_strip)
     gallery = Examples(lambda rows: (gallery_GCT[rows], valid_G[rows]), torch.arange(len(trial.gallery)))
     fit_settings = FitSettings(

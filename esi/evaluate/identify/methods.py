@@ -13,6 +13,7 @@ import polars as pl
 from esi.evaluate.controls.attempt import Failures, attempt
 from esi.evaluate.controls.beats import median_beats
 from esi.evaluate.ecg_set import EcgSet
+from esi.evaluate.identify.fine_tune import fine_tuned_scores
 from esi.evaluate.identify.linear_head import head_scores
 from esi.evaluate.identify.scores import cosine, first_rank, macro_auc, wilson
 from esi.evaluate.identify.template import template_scores
@@ -87,8 +88,6 @@ def by_encoder(candidate: Candidate, ecgs: EcgSet, trial: Trial, settings: Ident
     probes_PD = ecgs.encode(candidate.model, candidate.key, SPLIT, trial.probes, trial.probe_strip).pooled_ND
     yield from by_vectors(candidate.name, gallery_GD, probes_PD, trial, settings)
     if settings.fine_tune_epochs and trial.protocol == "strip":
-        from esi.evaluate.identify.fine_tune import fine_tuned_scores  # Accelerate takes seconds to import
-
         model = SUPERVISED if candidate.name == RANDOM else candidate.name
         for seed in settings.seeds:
             yield Outcome.of(trial, "fine_tune", model, fine_tuned_scores(candidate, trial, ecgs.store, settings, seed))

@@ -14,6 +14,11 @@ def processes() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
+def rank() -> int:
+    """Which of them this is."""
+    return dist.get_rank() if processes() > 1 else 0
+
+
 def gather_rows(x: Tensor) -> Tensor:
     """The rows of all processes in order of rank, [B, ...] -> [world * B, ...]; x itself where there is one process.
 

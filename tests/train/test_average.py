@@ -13,7 +13,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 
-from esi.pretrain.average import WeightAverage
+from esi.train.average import WeightAverage
 
 
 def small() -> nn.Module:

@@ -11,9 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esi.pretrain.sampler import batch_rows, step_seed, steps_per_epoch, views_of
-from esi.pretrain.schedule import learning_rate
+from esi.pretrain.batches import views_of
+from esi.pretrain.run import learning_rate
 from esi.settings.learning import Train
+from esi.train.sampler import batch_rows, step_seed, steps_per_epoch
 from tests.pretrain.tiny_run import TRAIN
 
 

@@ -5,9 +5,9 @@ By names, not by places: a run goes on with another number of processes, or shar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +15,14 @@ from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
     get_state_dict,
+    set_model_state_dict,
     set_state_dict,
 )
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from esi.model.esi import ESI
-from esi.pretrain.average import WeightAverage
+from esi.train.average import WeightAverage
+
+Module = TypeVar("Module", bound=nn.Module)
 
 WHOLE = StateDictOptions(full_state_dict=True)
 # Frozen weights are not kept: the run's identity vouches for them.
@@ -48,13 +50,24 @@ def restore(
         average.load_state_dict(kept | {"average": shards})
 
 
+def weights(wrapped: nn.Module) -> dict[str, Tensor]:
+    """Copies of the learnt weights and the buffers, on the CPU. All processes must call it; all get the whole."""
+    learnt: Mapping[str, Any] = get_model_state_dict(wrapped, options=LEARNT)
+    return {name: part.detach().cpu().clone() for name, part in learnt.items()}
+
+
+def set_weights(wrapped: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Give a module what `weights` gave."""
+    set_model_state_dict(wrapped, dict[str, Any](weights), options=LEARNT)
+
+
 def whole(tensor: Tensor) -> Tensor:
     """All of a tensor, of which this process may have a shard. All processes must call it."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 @contextmanager
-def averaged(model: ESI, average: WeightAverage | None) -> Iterator[None]:
+def averaged(model: nn.Module, average: WeightAverage | None) -> Iterator[None]:
     """The model with its averaged weights for a while; as it is where there is no average."""
     if average is None:
         yield
@@ -69,14 +82,19 @@ def averaged(model: ESI, average: WeightAverage | None) -> Iterator[None]:
                 part.copy_(kept)
 
 
-def unwrapped(wrapped: nn.Module, model: ESI, seed: int) -> ESI:
-    """The model with all of its weights here: itself, or built anew on the CPU where they are spread over processes."""
+def unwrapped(wrapped: nn.Module, model: Module, fresh: Callable[[], Module]) -> Module:
+    """The model of an objective with all of its weights here: itself, or built anew where they are spread over processes.
+
+    Args:
+        wrapped: the objective as Accelerate prepared it. model: its `model`. fresh: builds such a model.
+    """
     if not any(isinstance(part, DTensor) for part in model.parameters()):
         return model
-    weights: Mapping[str, Any] = get_model_state_dict(wrapped, options=WHOLE)
-    fresh = ESI.fresh(model.config, seed)
-    fresh.load_state_dict({name.removeprefix("model."): part.cpu() for name, part in weights.items()})
-    return fresh
+    prefix, built = "model.", fresh()
+    everything: Mapping[str, Any] = get_model_state_dict(wrapped, options=WHOLE)
+    mine = {name.removeprefix(prefix): part.cpu() for name, part in everything.items() if name.startswith(prefix)}
+    built.load_state_dict(mine)
+    return built.eval()
 
 
 def _like(tensor: Tensor, part: Tensor) -> Tensor:

@@ -38,17 +38,18 @@ class Log:
 
 
 class Speed:
-    """Samples and text tokens a second since the last look, and the share of the time that went by waiting for data."""
+    """Samples, and what else is counted, a second since the last look, and the share of the time spent waiting for data."""
 
     def __init__(self) -> None:
         self.restart()
 
     def restart(self) -> None:
-        self.since, self.waited, self.samples, self.tokens = time.perf_counter(), 0.0, 0, 0
+        self.since, self.waited = time.perf_counter(), 0.0
+        self.counts: dict[str, int] = {}
 
-    def count(self, samples: int, tokens: int) -> None:
-        self.samples += samples
-        self.tokens += tokens
+    def count(self, counts: Mapping[str, int]) -> None:
+        for name, number in counts.items():
+            self.counts[name] = self.counts.get(name, 0) + number
 
     def waiting(self, items: Iterable[Item]) -> Iterator[Item]:
         """The same items; the time that each lets wait counts as waiting for data."""
@@ -63,16 +64,12 @@ class Speed:
             yield item
 
     def rates(self, accelerator: Accelerator) -> dict[str, float]:
-        """Samples and tokens of all processes together; this process's waiting and, with CUDA, peak memory so far."""
-        totals = accelerator.reduce(
-            torch.tensor([self.samples, self.tokens], dtype=torch.float64, device="cpu").to(accelerator.device), "sum"
-        )
+        """Counts of all processes together; this process's waiting and, with CUDA, peak memory so far."""
+        counted = torch.tensor(list(self.counts.values()), dtype=torch.float64, device="cpu").to(accelerator.device)
+        totals = accelerator.reduce(counted, "sum").tolist()
         seconds = max(time.perf_counter() - self.since, 1e-9)
-        rates = {
-            "samples_per_second": totals[0].item() / seconds,
-            "tokens_per_second": totals[1].item() / seconds,
-            "data_wait_share": self.waited / seconds,
-        }
+        rates = {f"{name}_per_second": total / seconds for name, total in zip(self.counts, totals, strict=True)}
+        rates["data_wait_share"] = self.waited / seconds
         if accelerator.device.type == "cuda":
             rates["peak_memory_gib"] = torch.cuda.max_memory_allocated(accelerator.device) / 2**30
         self.restart()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedType
 
 from esi.errors import EsiError
 
@@ -45,21 +47,40 @@ class Launch:
     def device(self) -> torch.device:
         return self.accelerator.device
 
+    def shared_out(self, steps: int) -> Iterator[tuple[int, bool]]:
+        """This process's of the steps 0, 1, 2..., and whether each counts.
+
+        Where they do not come out even a process computes the last once more, uncounted: weights that are spread over
+        processes are gathered at every forward pass, so all must make as many.
+        """
+        for first in range(0, steps, self.world):
+            step = first + self.rank
+            yield min(step, steps - 1), step < steps
+
+    def from_main(self, compute: Callable[[], float]) -> float:
+        """A number that the main process alone computes, on all processes: what they decide by it they decide alike."""
+        value = torch.zeros(self.world, dtype=torch.float64, device=self.device)
+        if self.main:
+            value[0] = compute()
+        return float(self.accelerator.reduce(value, "sum")[0])
+
     @property
     def precision(self) -> str:
         return "bf16" if self.bf16 else "fp32"
 
 
-def join(stage: str, precision: Literal["auto", "bf16", "fp32"], section: str) -> Launch:
+def join(stage: str, precision: Literal["auto", "bf16", "fp32"], section: str, sharded: bool = False) -> Launch:
     """Join the other processes.
 
     Args:
         stage: which is started, such as "stages.pretrain".
         precision: auto is bf16 where the device multiplies it faster.
-        section: of params.yaml, that decides the precision.
+        section: of params.yaml, that decides what Accelerate may not.
+        sharded: whether the weights may be spread over the processes, as in configs/fsdp.yaml.
 
     Raises:
-        LaunchError: Accelerate runs other processes than were started, or was given a precision.
+        LaunchError: Accelerate runs other processes than were started, spreads the weights where it may not, or was given
+            what params.yaml decides.
     """
     accelerator = Accelerator()
     if accelerator.device.type == "cpu":
@@ -71,6 +92,16 @@ def join(stage: str, precision: Literal["auto", "bf16", "fp32"], section: str) -
             f"`ACCELERATE_USE_CPU=true torchrun --nproc_per_node {asked} -m {stage}`"
         )
     refuse(accelerator.mixed_precision, "no", "mixed_precision", f"{section}.precision")
+    refuse(accelerator.gradient_accumulation_steps, 1, "gradient_accumulation_steps", f"{section}.accumulate")
+    refuse(accelerator.state.dynamo_plugin.backend.value, "NO", "dynamo_backend", f"{section}.compile")
+    if os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true" and not accelerator.is_fsdp2:
+        raise LaunchError(
+            "the Accelerate config asks for FSDP, and Accelerate does not shard here: it needs GPUs and fsdp_version 2, "
+            "as in configs/fsdp.yaml"
+        )
+    kind = accelerator.distributed_type
+    if not sharded and kind not in (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU):
+        raise LaunchError(f"{stage} does not run under {kind.value}: use configs/one_gpu.yaml or configs/four_gpus.yaml")
     return Launch(accelerator, precision == "bf16" or (precision == "auto" and multiplies_bf16_faster(accelerator.device)))
 
 

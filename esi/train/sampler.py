@@ -1,7 +1,8 @@
-"""Which pairs, in which order, with which text: pure functions of (seed, epoch, step, rank), so resuming needs no state."""
+"""Which records, in which order: pure functions of (seed, epoch, step, rank), so resuming needs no state."""
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -11,7 +12,7 @@ from esi.errors import EsiError
 
 
 def steps_per_epoch(n: int, batch_size: int) -> int:
-    """Whole batches in n pairs; a batch that is not full is dropped, unless it is the only one."""
+    """Whole batches in n records; a batch that is not full is dropped, unless it is the only one."""
     return max(1, n // batch_size)
 
 
@@ -34,7 +35,7 @@ def batch_rows(
     shares = world * parts
     if batch_size % shares:
         among = f"{world} processes" + (f" in {parts} parts each (train.accumulate)" if parts > 1 else "")
-        raise EsiError(f"train.batch_size ({batch_size}) cannot be shared evenly by {among}: make it a multiple of {shares}")
+        raise EsiError(f"batch_size ({batch_size}) cannot be shared evenly by {among}: make it a multiple of {shares}")
     if not 0 <= step < steps_per_epoch(n, batch_size):
         steps = steps_per_epoch(n, batch_size)
         raise ValueError(f"step {step} is beyond the epoch: {n} pairs in batches of {batch_size} are {steps} steps")
@@ -47,9 +48,37 @@ def batch_rows(
     return torch.from_numpy(_order(n, seed, epoch)[start : start + share].copy())
 
 
-def views_of(n: int, views: int, seed: int, epoch: int) -> np.ndarray:
-    """Which of `views` texts each of n pairs uses in an epoch, int64 [n]."""
-    return np.random.default_rng([seed, epoch, 1]).integers(views, size=n)
+def shares_per_epoch(n: int, batch_size: int) -> int:
+    """Batches that n records make; all count."""
+    return math.ceil(n / batch_size)
+
+
+def batch_shares(
+    n: int, batch_size: int, seed: int, epoch: int, rank: int = 0, world: int = 1
+) -> list[tuple[torch.Tensor, float]]:
+    """One process's rows of every batch of an epoch, and what to multiply its mean loss by.
+
+    All records are drawn once an epoch, in batches that differ in size by one at most. The batches are the same for any
+    number of processes. A process's share may be a row larger than another's: its mean loss times its weight, averaged over
+    the processes, is the mean loss of the whole batch.
+
+    Args:
+        n: records. batch_size: of all processes together, at most.
+
+    Raises:
+        EsiError: a batch has fewer rows than there are processes.
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(n)
+    made = []
+    for batch in np.array_split(order, shares_per_epoch(n, batch_size)):
+        if len(batch) < world:
+            raise EsiError(
+                f"{n} training records in batches of at most {batch_size} give a batch of {len(batch)}, too few for {world} "
+                "processes: start fewer, or set a larger batch_size"
+            )
+        share = np.array_split(batch, world)[rank]
+        made.append((torch.from_numpy(share), len(share) * world / len(batch)))
+    return made
 
 
 def step_seed(seed: int, step: int, share: int) -> int:

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esi.errors import EsiError
-from esi.evaluate.fine_tune.schedule import batch_shares, learning_rate, steps_per_epoch
+from esi.train.sampler import batch_shares, shares_per_epoch
+from esi.train.schedule import cosine
 
 
 def test_the_rate_rises_linearly_and_falls_to_zero_by_half_a_cosine() -> None:
-    rates = [learning_rate(step, steps=12, warmup=4, lr=0.8) for step in range(12)]
+    rates = [cosine(step, steps=12, warmup=4, lr=0.8) for step in range(12)]
     assert rates[:4] == pytest.approx([0.2, 0.4, 0.6, 0.8])
     assert rates[7] == pytest.approx(0.4)  # half-way between the warm-up's end and the end
     assert rates[5] == pytest.approx(0.8 * (1 + math.sqrt(0.5)) / 2)
@@ -20,8 +21,8 @@ def test_the_rate_rises_linearly_and_falls_to_zero_by_half_a_cosine() -> None:
 
 
 def test_part_of_a_step_of_warm_up_never_exceeds_the_rate() -> None:
-    assert max(learning_rate(step, steps=3, warmup=0.5, lr=1.0) for step in range(3)) <= 1.0
-    assert learning_rate(0, steps=4, warmup=0, lr=1.0) == pytest.approx((1 + math.sqrt(0.5)) / 2)
+    assert max(cosine(step, steps=3, warmup=0.5, lr=1.0) for step in range(3)) <= 1.0
+    assert cosine(0, steps=4, warmup=0, lr=1.0) == pytest.approx((1 + math.sqrt(0.5)) / 2)
 
 
 @given(n=st.integers(8, 200), batch_size=st.integers(8, 64), world=st.integers(1, 4), epoch=st.integers(0, 3))
@@ -30,7 +31,7 @@ def test_processes_share_the_batches_of_one(n: int, batch_size: int, world: int,
     alone = batch_shares(n, batch_size, seed=1, epoch=epoch)
     together = [batch_shares(n, batch_size, seed=1, epoch=epoch, rank=rank, world=world) for rank in range(world)]
     assert sorted(torch.cat([rows for rows, _ in alone]).tolist()) == list(range(n))
-    assert len(alone) == steps_per_epoch(n, batch_size)
+    assert len(alone) == shares_per_epoch(n, batch_size)
     sizes = [len(rows) for rows, _ in alone]
     assert max(sizes) <= batch_size
     assert max(sizes) - min(sizes) <= 1

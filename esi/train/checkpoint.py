@@ -1,6 +1,7 @@
 """Resume state in the machine-local cache: written whole or not at all, found by what the run is, deleted when it is done.
 
-It is never a DVC out: a finished run's state would make the next experiment resume at its end and train nothing.
+It is never a DVC out: a finished run's state would make the next experiment resume at its end and train nothing. A run that
+is through keeps its final weights there until its caller has written what comes of them.
 """
 
 from __future__ import annotations
