@@ -39,16 +39,16 @@ def originals(folder: Path, each: int, seed: int, real: Path | None = None) -> d
         real: a folder with ptb-xl/records500 and cinc2021, or None.
     """
     simulate_cohort(folder, {"ptbxl": each, "mimic": each, "chapman": each}, seed)
-    found = {
+    by_layout = {
         "ptbxl": sorted((folder / "ptbxl/records500").rglob("*.hea")),
         "mimic": sorted((folder / "mimic").rglob("*.hea")),
         "challenge": sorted((folder / "chapman").rglob("*.hea")),
     }
     if real is not None:
-        found["ptbxl"] += sorted((real / "ptb-xl/records500").rglob("*.hea"))[:each]
-        found["challenge"] += sorted((real / "cinc2021").rglob("*.hea"))[:: max(1, 240 // each)]
-    records = {layout: [_read(header) for header in headers] for layout, headers in found.items()}
-    signals = [np.rint(read_signals(header)[0][:, :5000] * 1000).astype(int) for header in found["ptbxl"][:each]]
+        by_layout["ptbxl"] += sorted((real / "ptb-xl/records500").rglob("*.hea"))[:each]
+        by_layout["challenge"] += sorted((real / "cinc2021").rglob("*.hea"))[:: max(1, 240 // each)]
+    records = {layout: [_read(header) for header in headers] for layout, headers in by_layout.items()}
+    signals = [np.rint(read_signals(header)[0][:, :5000] * 1000).astype(int) for header in by_layout["ptbxl"][:each]]
     records["wfdb-folder"] = [_own(folder / f"own{number}", number, signal) for number, signal in enumerate(signals)]
     records["cpsc2018"] = [_cpsc(signal) for signal in signals]
     return records

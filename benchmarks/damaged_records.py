@@ -133,8 +133,8 @@ def examine(sound: dict[str, list[Original]], records: int, seed: int, watched: 
         AssertionError: a sound record is refused or marked, so that the counts would mean nothing.
     """
     truth = {name: outcomes(name, kept[0].files, [one.files for one in kept], watched) for name, kept in sound.items()}
-    for layout, found in truth.items():
-        unsound = [one for one in found if one.signal is None or one.checksum_errors]
+    for layout, read in truth.items():
+        unsound = [one for one in read if one.signal is None or one.checksum_errors]
         assert not unsound, f"{layout}: sound records are refused or marked: {unsound[:3]}"
     counts: Counter[str] = Counter()
     unmarked: Counter[str] = Counter()
@@ -145,8 +145,8 @@ def examine(sound: dict[str, list[Original]], records: int, seed: int, watched: 
         for layout, drawn in by_layout.items():
             for start in range(0, len(drawn), BATCH):
                 batch = drawn[start : start + BATCH]
-                found = outcomes(layout, sound[layout][0].files, [one.files for one in batch], watched)
-                for one, outcome in zip(batch, found, strict=True):
+                read = outcomes(layout, sound[layout][0].files, [one.files for one in batch], watched)
+                for one, outcome in zip(batch, read, strict=True):
                     what = _verdict(one, outcome, truth[layout][one.original])
                     counts[what] += 1
                     if what == "changed_unmarked":

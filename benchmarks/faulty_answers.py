@@ -49,7 +49,7 @@ def cases(count: int, seed: int) -> list[tuple[Question, str]]:
     """Statements of the handbook with their entry as passage, and the right text: the entry's own sentences."""
     settings = params.load(ROOT / "params.yaml").chunk
     sections = read_books(ROOT / settings.books)
-    found: dict[str, tuple[Question, str]] = {}
+    by_statement: dict[str, tuple[Question, str]] = {}
     with tempfile.TemporaryDirectory() as folder:
         writer = ExtractiveWriter(SENTENCES, AnswerCache(Path(folder)))
         for row in chunk_table(sections, settings.max_tokens, settings.overlap_tokens).to_pylist():
@@ -61,9 +61,9 @@ def cases(count: int, seed: int) -> list[tuple[Question, str]]:
                 question = Question(statement, f"How is {statement} reflected in a 12-lead ECG?", (passage,))
                 text = writer.write(question).text
                 if fault(text, statement, question.passages, "stop") is None:
-                    found.setdefault(statement.lower(), (question, text))
-    drawn = random.Random(seed).sample(sorted(found), min(count, len(found)))
-    return [found[name] for name in drawn]
+                    by_statement.setdefault(statement.lower(), (question, text))
+    drawn = random.Random(seed).sample(sorted(by_statement), min(count, len(by_statement)))
+    return [by_statement[name] for name in drawn]
 
 
 def settings_for(base_url: str, concurrency: int) -> Describe:
@@ -172,9 +172,9 @@ def _requests(notes: Notes, after: dict[str, Any], lost: set[str], kills: int, c
 def _spend(
     notes: Notes, after: dict[str, Any], new: dict[str, Any], in_last_run: list[Any], result: dict[str, Any]
 ) -> dict[str, Any]:
-    last = {each.key: each for each in notes.billed}  # of an answer that was lost, the second is kept
+    last = {answer.key: answer for answer in notes.billed}  # of an answer that was lost, the second is kept
     by_server = sum(last[key].tokens for key in after if last[key].counted)
-    by_client = sum(each["tokens"] for each in after.values() if each["counted"])
+    by_client = sum(answer["tokens"] for answer in after.values() if answer["counted"])
     uncounted = [key for key in after if not after[key]["counted"]]
     return {
         "tokens_by_the_server": by_server,
@@ -183,7 +183,7 @@ def _spend(
         "their_tokens_by_the_server": sum(last[key].tokens for key in uncounted),
         "their_tokens_by_estimate": sum(after[key]["tokens"] for key in uncounted),
         "last_run_spent": result["spent"],
-        "last_run_spent_by_its_answers": sum(each["tokens"] for each in new.values()),
+        "last_run_spent_by_its_answers": sum(answer["tokens"] for answer in new.values()),
         "last_run_answers_billed": len(in_last_run),
         "last_run_answers_kept": len(new),
     }

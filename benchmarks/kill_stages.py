@@ -110,11 +110,11 @@ def measure(kills: int, seed: int, minutes: float, folder: Path) -> dict[str, An
         state = State(whole.seconds, dict(share_out(whole.seconds, kills, rng)))
     run_with_kills(clone, state, rng, time.monotonic() + 60 * minutes, lambda: write_json(kept, asdict(state)))
     again = clone.repro()
-    expected, found = reference.files(), clone.files()
+    expected, present = reference.files(), clone.files()
     compared = expected.keys() - TIMES
     lists = {
-        "different_files": sorted(name for name in compared if found.get(name) != expected[name]),
-        "leftover_files": sorted(found.keys() - expected.keys()),
+        "different_files": sorted(name for name in compared if present.get(name) != expected[name]),
+        "leftover_files": sorted(present.keys() - expected.keys()),
         "leftover_files_in_cache": sorted((clone.cached() - reference.cached()).elements()),
         "files_that_git_showed_after_a_kill": sorted({*state.shown} - expected.keys()),
     }

@@ -1,6 +1,6 @@
 """Made-up pairs of stated sizes for the speed of training: signals in a memory map as training reads them, texts of words.
 
-Shapes: N pairs, B batch, C leads, T samples.
+Legend: N pairs, B batch, C leads, T samples.
 """
 
 from __future__ import annotations

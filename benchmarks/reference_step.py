@@ -5,7 +5,7 @@ with texts padded to the full length, a frozen text tower that reads every text 
 all logits. It computes the same loss, which tests hold. Variants take turns within each repeat, so that other load on the
 machine falls on all of them: judge by the ratios.
 
-Shapes: B batch, C leads, T samples, L tokens of a stage or of a text, S ECG tokens, D channels.
+Legend: B batch, C leads, T samples, L tokens of a stage or of a text, S ECG tokens, D channels.
 """
 
 from __future__ import annotations

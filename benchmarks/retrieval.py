@@ -62,12 +62,12 @@ def entry_of_concepts(names: Mapping[str, str]) -> dict[str, str]:
             claims = known.claims(scheme, code)
             if len(claims) == 1:
                 called[claims[0].concept].append(text)
-    found = {}
+    by_slug = {}
     for slug, candidates in called.items():
         entries = [names[plain(name)] for name in candidates if plain(name) in names]
         if entries:
-            found[slug] = entries[0]  # the concept's own name goes before those of its codes
-    return found
+            by_slug[slug] = entries[0]  # the concept's own name goes before those of its codes
+    return by_slug
 
 
 def scp_texts() -> dict[str, str]:
@@ -99,7 +99,7 @@ def rank(passages: Sequence[Passage], entry: str) -> int:
     return entries.index(entry) + 1 if entry in entries else 0
 
 
-def figures(ranks: Mapping[str, int], wanted: Mapping[str, str]) -> dict[str, float]:
+def measure_recall(ranks: Mapping[str, int], wanted: Mapping[str, str]) -> dict[str, float]:
     """Recall at 1, 2 and 5 entries, the mean reciprocal rank among `DEPTH` passages, and recall at 1 averaged over entries.
 
     Args:
@@ -150,11 +150,11 @@ def main() -> None:
             found = retrieve(path, questions, lambda _: vectors, encoder, DEPTH, method=method, names=names)
             ranks = {label: rank(found[label], entry) for label, entry in wanted.items()}
             content[way] = {
-                name: figures({label: ranks[label] for label in subset}, wanted)
+                name: measure_recall({label: ranks[label] for label in subset}, wanted)
                 for name, subset in subsets.items()
                 if subset
             }
-            first = figures({label: ranks[label] for label in subsets["unseen"]}, wanted)
+            first = measure_recall({label: ranks[label] for label in subsets["unseen"]}, wanted)
             summary.append(f"{way} {first['recall_1']:.3f} ({first['recall_1_by_entry']:.3f})")
             if arguments.errors:
                 for label in subsets["unseen"]:

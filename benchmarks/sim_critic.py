@@ -139,13 +139,14 @@ def main() -> None:
             "differences": differences(*sides, arguments.features),
         }
     compared = {name: content[name] for name in task.class_names if name in content}
-    for name, found in compared.items():
-        print(f"\n{name}: {found['real']} real, {found['simulated']} simulated, told apart with AUROC {found['auroc']:.3f}")
+    for name, comparison in compared.items():
+        counts = f"{comparison['real']} real, {comparison['simulated']} simulated"
+        print(f"\n{name}: {counts}, told apart with AUROC {comparison['auroc']:.3f}")
         print(f"{'feature':44s} {'AUROC':>6s}   {'real: quartiles':>27s}   {'simulated: quartiles':>27s}")
-        for row in found["differences"]:
+        for row in comparison["differences"]:
             real, simulated = (" ".join(f"{value:8.3f}" for value in row[side]) for side in ("real", "simulated"))
             print(f"{row['feature']:44s} {row['auroc']:6.3f}   {real:>27s}   {simulated:>27s}")
-    report("sim_critic", ", ".join(f"{name} {found['auroc']:.3f}" for name, found in compared.items()), content)
+    report("sim_critic", ", ".join(f"{name} {comparison['auroc']:.3f}" for name, comparison in compared.items()), content)
 
 
 if __name__ == "__main__":

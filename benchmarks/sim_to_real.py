@@ -125,7 +125,7 @@ def zero_shot(
     return runs[EVALUATED], runs[RANDOM]
 
 
-def figures(
+def measure_auroc(
     key: str, split: Split, class_names: list[str], scores_SNK: Sequence[np.ndarray], resamples: int, seed: int
 ) -> tuple[dict[str, float], dict[str, float]]:
     """The macro AUROC as `key`, with its 95 % interval over resampled subjects as `key`_ci_low and `key`_ci_high; and the
@@ -183,7 +183,7 @@ def main() -> None:
         for name, title in TITLES.items():
             key = f"{title}{infix}_auroc"
             for prefix, scores in zip(("", "random_"), pair, strict=True):
-                found, by_class[prefix + key] = figures(
+                named, by_class[prefix + key] = measure_auroc(
                     f"{prefix}{key}_macro",
                     splits[name],
                     tasks[name].class_names,
@@ -191,7 +191,7 @@ def main() -> None:
                     arguments.resamples,
                     arguments.seed,
                 )
-                macros |= found
+                macros |= named
     positives = {
         TITLES[name]: dict(zip(tasks[name].class_names, split.labels_NK.sum(axis=0).tolist(), strict=True))
         for name, split in splits.items()

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from esi import params
 from esi.command import run
 from esi.cqa.write.answer_cache import AnswerCache
-from esi.cqa.write.describe import ask_for, figures, findings, write_all, writer_of
+from esi.cqa.write.describe import ask_for, count_answers, findings, write_all, writer_of
 from esi.cqa.write.description import description_table
 from esi.cqa.write.outcome import outcome
 from esi.cqa.write.provenance import provenance_table
@@ -37,7 +37,7 @@ def main(option: str | None = None) -> None:
     described = [(question, answers[question.statement]) for question in questions]
     write_table(DESCRIPTIONS, description_table(described))
     write_table(PROVENANCE, provenance_table(described, settings.describe.model))
-    write_json(METRICS / "describe.json", figures([answer for _, answer in described]))
+    write_json(METRICS / "describe.json", count_answers([answer for _, answer in described]))
     write_scores(METRICS / "describe/retrieval.csv", questions)
     draw_scores(METRICS / "describe/retrieval.png", questions)
     new = sum(answer.new for answer in answers.values())

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from esi import params
 from esi.command import run
-from esi.ecg.statements.folding import figures, fold, write_folding, write_unmapped
+from esi.ecg.statements.folding import count_statements, fold, write_folding, write_unmapped
 from esi.ecg.statements.share import refuse_foreign, unmapped_share
 from esi.ecg.tables import table_paths
 from esi.files import write_json, write_table
@@ -42,7 +42,7 @@ def main() -> None:
         if said := unmapped_share(own):
             print(f"statements: {dataset}: {said}", file=sys.stderr)
     write_table(STATEMENTS, pa.Table.from_pylist([each.row for each in statements], SCHEMA))
-    write_json(METRICS / "statements.json", figures(statements))
+    write_json(METRICS / "statements.json", count_statements(statements))
     write_folding(METRICS / "statements/folding.csv", statements)
     write_unmapped(METRICS / "statements/unmapped.csv", statements)
 

@@ -8,7 +8,7 @@ release has) mark rows that stand for themselves; the other rows also stand for 
 give every code its count in the release (calibration weights by exponential tilting: Deville & Särndal, J Am Stat Assoc
 1992;87:376).
 
-Shapes: R rows of PTB-XL's table, K conditions.
+Legend: R rows of PTB-XL's table, K conditions.
 """
 
 from __future__ import annotations

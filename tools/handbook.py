@@ -84,7 +84,7 @@ def findings(data: Path | str) -> dict[str, str]:
     Raises:
         EsiError: a table is absent or has no such column.
     """
-    found: dict[str, str] = {}
+    tables: dict[str, str] = {}
     for table, column in _TABLES.items():
         path = Path(data) / table
         if not path.exists():
@@ -93,8 +93,8 @@ def findings(data: Path | str) -> dict[str, str]:
             for row in csv.DictReader(file):
                 if column not in row:
                     raise EsiError(f"{path} has no column {column}: restore the table")
-                found.setdefault(row[column], table)
-    return found
+                tables.setdefault(row[column], table)
+    return tables
 
 
 def entries_of(finding: str, entries: Sequence[Entry]) -> list[str]:
@@ -144,14 +144,14 @@ def part_faults(entry: Entry) -> Iterator[str]:
 def name_faults(entries: Sequence[Entry], wanted: Mapping[str, str]) -> Iterator[str]:
     """Findings without an entry or with several, and names that two entries claim."""
     for finding, table in wanted.items():
-        found = entries_of(finding, entries)
+        headings = entries_of(finding, entries)
         if finding in WITHOUT_ENTRY:
-            if found:
-                yield f"{table}: {finding} has the entry {found[0]}, and a reason why it has none"
-        elif not found:
+            if headings:
+                yield f"{table}: {finding} has the entry {headings[0]}, and a reason why it has none"
+        elif not headings:
             yield f"{table}: {finding} has no entry: write one, or give it as a synonym to the one that describes it"
-        elif len(found) > 1:
-            yield f"{table}: {finding} has {len(found)} entries: {', '.join(found)}"
+        elif len(headings) > 1:
+            yield f"{table}: {finding} has {len(headings)} entries: {', '.join(headings)}"
     claimed: dict[tuple[str, ...], str] = {}
     for entry in entries:
         for name in entry.names:
@@ -184,11 +184,11 @@ def _sentences(entries: Sequence[Entry]) -> Iterator[tuple[Entry, str]]:
 def faults(books: Path | str, data: Path | str) -> list[str]:
     """Everything that is wrong with the handbook, a sentence each."""
     entries = read_entries(books)
-    found = [fault for entry in entries for fault in part_faults(entry)]
-    return [*found, *name_faults(entries, findings(data)), *quantity_faults(entries)]
+    of_parts = [fault for entry in entries for fault in part_faults(entry)]
+    return [*of_parts, *name_faults(entries, findings(data)), *quantity_faults(entries)]
 
 
-def figures(books: Path | str, data: Path | str) -> dict[str, int]:
+def count_entries(books: Path | str, data: Path | str) -> dict[str, int]:
     """How much the handbook has, and how many of its measures the table of quantities holds."""
     entries, wanted = read_entries(books), findings(data)
     measures = held = 0
@@ -216,7 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", default="data", help="folder that holds reference/ and vocabulary/")
     chosen = parser.parse_args(arguments)
     try:
-        print(json.dumps(figures(chosen.books, chosen.data), indent=2))
+        print(json.dumps(count_entries(chosen.books, chosen.data), indent=2))
         wrong = faults(chosen.books, chosen.data)
     except EsiError as error:
         print(error, file=sys.stderr)

@@ -159,17 +159,17 @@ def _have_list(server: Server, root: Path, traffic: Traffic) -> None:
 
 def _check_list(path: Path, record: Verified, record_file: Path, known: str | None) -> None:
     """The list of checksums comes from the same server as the files: it must be what is known, or what it was at first."""
-    found = file_hash(path)
-    wanted = known or record.first(listing.NAME, found)
-    if found != wanted:
+    digest = file_hash(path)
+    wanted = known or record.first(listing.NAME, digest)
+    if digest != wanted:
         path.unlink()
         since = "known" if known else "at the first download"
         replaced = "" if known else f", or delete {record_file} if the release was replaced"
         raise EsiError(
-            f"{path}: its SHA-256 is {found}, not {wanted} as {since}, and it was removed: do not trust this mirror, name "
+            f"{path}: its SHA-256 is {digest}, not {wanted} as {since}, and it was removed: do not trust this mirror, name "
             f"another with --mirror{replaced}"
         )
-    record.first(listing.NAME, found)
+    record.first(listing.NAME, digest)
 
 
 def _plan(release: Release, work: Work, whole: bool) -> str:

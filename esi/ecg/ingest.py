@@ -79,7 +79,7 @@ def ingest(dataset: str, settings: Ingest, limits: Quality, folder: Path, worker
             shutil.move(part, folder / f"part-{number:05d}.parquet")
         write_table(folder / "quarantine.parquet", quarantine.to_arrow().cast(QUARANTINE_SCHEMA))
         shutil.rmtree(work)
-    return _figures(folder)
+    return _count_records(folder)
 
 
 def _usable(dataset: str, settings: Ingest, entries: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -134,7 +134,7 @@ def _failures_as_sentences() -> Iterator[None]:
         ) from None
 
 
-def _figures(folder: Path) -> dict[str, Any]:
+def _count_records(folder: Path) -> dict[str, Any]:
     rows = pl.scan_parquet(table_paths(folder)).drop("signal", "signal_hash", "signal_shapes").collect()
     reasons = pl.read_parquet(folder / "quarantine.parquet")["reason"].value_counts().sort("reason")
     return {

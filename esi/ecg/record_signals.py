@@ -1,6 +1,6 @@
 """The signals of a few records, read from the tables of their data set without a memory map of all of it.
 
-Shapes: N records, C leads, T samples.
+Legend: N records, C leads, T samples.
 """
 
 from __future__ import annotations

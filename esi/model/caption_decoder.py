@@ -3,7 +3,7 @@
 It has token embeddings of its own. The text tower's states must not come in: BERT looks both ways, so its state at a
 position already holds the next token and captioning would be copying.
 
-Shapes: B batch, L text tokens, S ECG tokens, D channels of the ECG tokens, E decoder dimension, H heads, K = E / H,
+Legend: B batch, L text tokens, S ECG tokens, D channels of the ECG tokens, E decoder dimension, H heads, K = E / H,
 V vocabulary, N predicted positions, R texts that are written at once (one or more an ECG, those of an ECG side by side).
 """
 

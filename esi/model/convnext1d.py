@@ -1,6 +1,6 @@
 """ConvNeXt V2 for 1-D signals: the ECG encoder (paper section 4.1 and Table 5b; Woo et al. 2023, arXiv:2301.00808).
 
-Shapes: B batch, C leads, T samples, L tokens of a stage, S tokens of the last stage, D channels.
+Legend: B batch, C leads, T samples, L tokens of a stage, S tokens of the last stage, D channels.
 
 Padding never counts. Every stage knows how many tokens of each record are real: a batch of equal lengths is cropped to them,
 and in a batch of unequal lengths the others are zeroed before each convolution (which is what the convolution's own zero

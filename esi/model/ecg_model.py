@@ -1,6 +1,6 @@
 """What every exported model of ECGs is: an encoder by its config, an export that loads without network, a manifest.
 
-Shapes: B batch, C the model's leads, K leads of an ECG, T samples, S ECG tokens, D channels of the encoder.
+Legend: B batch, C the model's leads, K leads of an ECG, T samples, S ECG tokens, D channels of the encoder.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The whole ESI model: signal encoder, text tower, projections to one space, caption decoder (paper section 3.2).
 
-Shapes: B batch, C the model's leads, K leads of an ECG, T samples, L text tokens, S ECG tokens, D channels of the encoder,
+Legend: B batch, C the model's leads, K leads of an ECG, T samples, L text tokens, S ECG tokens, D channels of the encoder,
 H of the text tower, E of the shared space, N predicted caption positions.
 """
 

@@ -2,7 +2,7 @@
 
 Each token costs one step of the decoder: keys and values of the ECG and of the text so far are kept (`Cache`).
 
-Shapes: B ECGs, L tokens written, S ECG tokens, D their channels, V vocabulary, W beams.
+Legend: B ECGs, L tokens written, S ECG tokens, D their channels, V vocabulary, W beams.
 """
 
 from __future__ import annotations

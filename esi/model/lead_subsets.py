@@ -4,7 +4,7 @@ A missing lead is zeros and nothing else. A learnt vector for it would be one mo
 without a gradient where no lead is ever masked, and counts that are not the paper's; and zeros do say it: no recorded lead
 is exactly zero throughout (flat leads are quarantined), and all encoders weigh channels over the whole record.
 
-Shapes: B batch, K given leads, C the model's leads, T samples.
+Legend: B batch, K given leads, C the model's leads, T samples.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Texts of different lengths side by side in the rows of one batch, so that padding is hardly computed.
 
-Shapes: B texts, U distinct texts, L tokens of the longest, R rows, W their width (= L).
+Legend: B texts, U distinct texts, L tokens of the longest, R rows, W their width (= L).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What every signal encoder is and answers (`esi.model.encoders` has them by name).
 
-Shapes: B batch, C leads, T samples, S tokens, D channels.
+Legend: B batch, C leads, T samples, S tokens, D channels.
 """
 
 from __future__ import annotations

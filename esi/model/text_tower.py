@@ -1,6 +1,6 @@
 """The text encoder: a Hugging Face BERT with mean pooling (paper section 3.2: BioLinkBERT), wholly, partly or not trained.
 
-Shapes: B texts, L tokens, H hidden dimension of the BERT; R, W and U as in packing.py.
+Legend: B texts, L tokens, H hidden dimension of the BERT; R, W and U as in packing.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Records of unequal lengths in one batch: what goes into a signal encoder, and what comes out of it.
 
-Shapes: B batch, C leads, T samples, L tokens of a layer, S tokens of the last layer, D channels.
+Legend: B batch, C leads, T samples, L tokens of a layer, S tokens of the last layer, D channels.
 """
 
 from __future__ import annotations

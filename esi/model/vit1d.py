@@ -10,7 +10,7 @@ MLP, biases everywhere, a last LayerNorm. Two things differ, for any length and 
 This is 85.20 M parameters. The paper's 84.92 M cannot be met by a width of 768 and 12 blocks: their weight matrices alone,
 without any bias, norm or patch embedding, hold 84.93 M; and the published code has no ViT to look it up in.
 
-Shapes: B batch, C leads, T samples, S tokens, D channels, H heads, K channels of a head, R = K / 2.
+Legend: B batch, C leads, T samples, S tokens, D channels, H heads, K channels of a head, R = K / 2.
 """
 
 from __future__ import annotations

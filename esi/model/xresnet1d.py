@@ -14,7 +14,7 @@ has no bias there, would divide the millivolts away: in its place stands that bi
 
 The pooled vector is the tokens' mean, as in the other encoders (the original: mean and maximum, which is part of its head).
 
-Shapes: B batch, C leads, T samples, L tokens of a layer, S of the last one, D channels.
+Legend: B batch, C leads, T samples, L tokens of a layer, S of the last one, D channels.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Two looks at one ECG for methods without texts: random resized crop and time-out (Mehari and Strodthoff 2022).
 
-Shapes: B batch, C leads, T samples.
+Legend: B batch, C leads, T samples.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Pairs -> batches of tensors: text views, tokens, known texts, lost leads.
 
-Shapes: B batch, C leads, T samples, L tokens, H text tower's dimension, K the largest number of findings.
+Legend: B batch, C leads, T samples, L tokens, H text tower's dimension, K the largest number of findings.
 """
 
 from __future__ import annotations

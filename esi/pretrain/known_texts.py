@@ -4,7 +4,7 @@ for them.
 660,000 pairs in three views are up to two million texts and 6 GB of vectors: they lie in memory-mapped files that all
 processes read, and no process holds the texts.
 
-Shapes: B batch, H text tower's dimension, U distinct texts.
+Legend: B batch, H text tower's dimension, U distinct texts.
 """
 
 from __future__ import annotations

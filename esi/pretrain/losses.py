@@ -1,6 +1,6 @@
 """The two losses of the paper (section 3.2.1), SigLIP in place of the first, and SimCLR's, as pure functions.
 
-Shapes: B pairs of this process, M pairs of all processes, V views, W of all processes, E embedding dimension, N caption
+Legend: B pairs of this process, M pairs of all processes, V views, W of all processes, E embedding dimension, N caption
 positions, D decoder dimension, V vocabulary where there are captions.
 """
 

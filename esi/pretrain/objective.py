@@ -1,6 +1,6 @@
 """ESI's objective: the contrastive and the captioning loss of one step and one process (paper section 3.2.1).
 
-Shapes: B pairs of this process or of a part of them, M pairs of all processes, C leads, T samples, L tokens, H text tower's
+Legend: B pairs of this process or of a part of them, M pairs of all processes, C leads, T samples, L tokens, H text tower's
 dimension, E shared space, K findings, N caption positions, D decoder dimension.
 """
 

@@ -2,7 +2,7 @@
 
 Many ECGs of a batch say the same: as negatives of one another they would be torn apart for what they share.
 
-Shapes: B pairs of this process, M pairs of all processes, K findings of a pair, U distinct findings of the batch.
+Legend: B pairs of this process, M pairs of all processes, K findings of a pair, U distinct findings of the batch.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class Inputs:
     paper: Path
     names: tuple[str, ...]
 
-    def figures(self, protocol: str) -> dict[str, Figure]:
+    def read_figures(self, protocol: str) -> dict[str, Figure]:
         """The figures of a protocol by task or data set; empty where it was not run."""
         paths = sorted((self.metrics / protocol).glob("*.json"), key=self._place)
         return {path.stem: read_as(Figure, path, AGAIN) for path in paths}

@@ -39,7 +39,7 @@ def render(params: Params, metrics: Path, data: Path, paper: Path) -> str:
     inputs = Inputs(metrics, data, paper, (*params.tasks, *params.ingest))
     ours = Ours(params, inputs)
     tables = [paper_tables.table2(ours), paper_tables.table3(ours), paper_tables.table4(ours), *experiments.tables(ours)]
-    figures = paper_figures.figures(ours)
+    figures = paper_figures.draw_figures(ours)
     shown = {name for table in tables for cell in table.cells() for name in cell.experiments}
     shown |= {name for figure in figures for name in figure.experiments}
     environment = Environment(

@@ -33,7 +33,7 @@ class Point:
     hollow: bool
 
 
-def figures(ours: Ours) -> list[Drawing]:
+def draw_figures(ours: Ours) -> list[Drawing]:
     """Figures 4, 5, 6 and 7."""
     return [_figure4(ours, "auc"), _figure4(ours, "accuracy"), _figure5(ours), _figure6(ours), _figure7(ours)]
 

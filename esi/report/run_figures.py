@@ -14,7 +14,7 @@ LOSSES = {"loss": "total loss", "loss_con": "contrastive loss", "loss_cap": "cap
 def overview(inputs: Inputs) -> list[Drawing]:
     """A forest plot a classification protocol: our interval and the controls on every task."""
     drawings = []
-    protocols = {protocol: inputs.figures(protocol) for protocol in PROTOCOLS}
+    protocols = {protocol: inputs.read_figures(protocol) for protocol in PROTOCOLS}
     every = {name for figures in protocols.values() for figure in figures.values() for name in figure.controls}
     shown = [item.name for item in MODELS.values() if item.role is Role.CONTROL and item.abilities != {Ability.CAPTION}]
     labels = [entry(name).label for name in [*shown, *in_order(every - set(shown))]]
@@ -38,7 +38,7 @@ def label_shares(inputs: Inputs) -> list[Drawing]:
     """AUROC over the share of the labels that a model saw, a line a model, for each task with several shares."""
     drawings = []
     for protocol in ("linear_probe", "fine_tune"):
-        for task in inputs.figures(protocol):
+        for task in inputs.read_figures(protocol):
             details = [
                 line for line in inputs.details(protocol, task) if not line["variant"] and number(line, "auroc") is not None
             ]

@@ -72,7 +72,7 @@ def task_sections(inputs: Inputs) -> list[TaskSection]:
     """Every task under every classification protocol that was run."""
     sections = []
     for protocol in CLASSIFICATION:
-        for task, figure in inputs.figures(protocol).items():
+        for task, figure in inputs.read_figures(protocol).items():
             models, classes = inputs.details(protocol, task), inputs.classes(protocol, task)
             tables = [*_models(models), *_classes(classes)]
             lead = f"{figure.metric} {plain(figure.value)} {interval(figure.low, figure.high)}".strip()
@@ -115,7 +115,7 @@ def other_tables(inputs: Inputs) -> list[Table]:
     for protocol, of in tomllib.loads(text).items():
         columns = {head: SHOWN[how](*what) for head, how, *what in of["columns"]}
         table = Table(of["caption"], [of["head"], *columns], [], notes=of["notes"])
-        tables += _filled(table, {name: inputs.details(protocol, name) for name in inputs.figures(protocol)}, columns)
+        tables += _filled(table, {name: inputs.details(protocol, name) for name in inputs.read_figures(protocol)}, columns)
     return tables
 
 

@@ -26,7 +26,7 @@ def in_order(names: set[str]) -> list[str]:
 
 def summary(inputs: Inputs) -> Table:
     """One row a task or data set and protocol; its flag names the controls whose interval ours does not lie above."""
-    protocols = {protocol: figures for protocol in PROTOCOLS if (figures := inputs.figures(protocol))}
+    protocols = {protocol: figures for protocol in PROTOCOLS if (figures := inputs.read_figures(protocol))}
     shown = in_order({name for figures in protocols.values() for figure in figures.values() for name in figure.controls})
     columns = ["Task", "Metric", "Ours, 95 % interval", "Verdict", *(entry(name).heading for name in shown), "Records"]
     groups = [
@@ -125,7 +125,7 @@ def missing(params: Params, inputs: Inputs) -> list[str]:
         "distribution": set(params.distribution.sets),
     }
     for protocol, names in wanted.items():
-        absent = sorted(names - set(inputs.figures(protocol)) - set(left_out))
+        absent = sorted(names - set(inputs.read_figures(protocol)) - set(left_out))
         if not names:
             sentences.append(f"{PROTOCOLS[protocol]}: switched off in params.yaml.")
         elif absent:

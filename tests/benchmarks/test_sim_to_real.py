@@ -186,9 +186,9 @@ def test_figures_of_known_scores() -> None:
     labels_NK = np.array([[1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 1, 0]], bool)
     split = Split(list("abcd"), list("abcd"), labels_NK)
     right, wrong = labels_NK.astype(float), -labels_NK.astype(float)
-    named, by_class = sim_to_real.figures("key", split, ["one", "two", "never"], [right], 50, 0)
+    named, by_class = sim_to_real.measure_auroc("key", split, ["one", "two", "never"], [right], 50, 0)
     assert named == {"key": 1.0, "key_ci_low": 1.0, "key_ci_high": 1.0}
     assert by_class == {"one": 1.0, "two": 1.0}
-    named, by_class = sim_to_real.figures("key", split, ["one", "two", "never"], [right, right, right, wrong], 50, 0)
+    named, by_class = sim_to_real.measure_auroc("key", split, ["one", "two", "never"], [right, right, right, wrong], 50, 0)
     assert named["key"] == 0.75
     assert by_class == {"one": 0.75, "two": 0.75}

@@ -13,7 +13,7 @@ import pytest
 from esi.cqa.retrieve.retrieval import Passage
 from esi.cqa.write.answer_cache import AnswerCache
 from esi.cqa.write.conversation import RETRY_PROMPT
-from esi.cqa.write.describe import figures, write_all, writer_of
+from esi.cqa.write.describe import count_answers, write_all, writer_of
 from esi.cqa.write.description import Description, Question
 from esi.errors import EsiError
 from esi.settings.cqa import Describe
@@ -139,8 +139,8 @@ def test_an_answer_that_is_refused_is_asked_for_again_then_replaced(own_cache: P
     assert stubborn.text == "The QRS complex of finding number 3 is wide in V1."
     assert (stubborn.prompt_tokens, stubborn.completion_tokens) == (33, 21)
     assert described["finding number 1"].rejections == ('It spoke of a particular patient ("The patient is").',)
-    content = figures(list(described.values()))
-    assert content == figures(list(again.values()))
+    content = count_answers(list(described.values()))
+    assert content == count_answers(list(again.values()))
     assert (content["rejected"], content["fallbacks"], content["by_openai"], content["by_extractive"]) == (7, 1, 4, 1)
 
 
@@ -199,5 +199,5 @@ def test_half_a_file_is_never_read_and_errors_are_not_kept(tmp_path: Path) -> No
 
 
 def test_figures_leave_out_what_is_unknown() -> None:
-    content = figures([Description("Wide QRS.", "extractive", "extractive", "h", new=False)])
+    content = count_answers([Description("Wide QRS.", "extractive", "extractive", "h", new=False)])
     assert content == {"statements": 1, "by_extractive": 1, "empty": 0, "rejected": 0, "fallbacks": 0, "words_mean": 2.0}

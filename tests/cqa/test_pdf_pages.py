@@ -51,7 +51,7 @@ def test_text_that_is_turned_on_the_page_is_read_too(tmp_path: Path, rotation: i
 def test_one_bad_page_is_left_out_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from esi.cqa.books.read import pdf
+    from esi.cqa.books import pdf
 
     whole = pdf.page_lines
     raw_pdf(tmp_path / "book.pdf", [stream(0, [line]) for line in TEXT])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from esi.cqa.write.describe import figures, write_all, writer_of
+from esi.cqa.write.describe import count_answers, write_all, writer_of
 from esi.cqa.write.description import Description, Question
 from esi.cqa.write.outcome import outcome
 from esi.errors import EsiError
@@ -47,7 +47,7 @@ def test_a_cut_answer_is_asked_for_with_more_tokens_in_the_same_words() -> None:
     assert sorted(body.pop("max_tokens") for body in bodies) == [200] * 3 + [800] * 3
     assert all(len(body["messages"]) == 2 for body in bodies)
     rows = [(each, described[each.statement]) for each in MANY[:3]]
-    content = figures([answer for _, answer in rows])
+    content = count_answers([answer for _, answer in rows])
     assert (content["answers"], content["cut"], content["rejected"], content["fallbacks"]) == (6, 3, 3, 0)
     line = outcome(rows, changed)
     assert '3 of 6 answers (50%) were refused, the commonest reason (3 times): "It was cut at the limit on tokens' in line

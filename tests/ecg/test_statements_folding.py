@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from esi.ecg.statements.folding import figures, fold, unmapped, write_folding, write_unmapped
+from esi.ecg.statements.folding import count_statements, fold, unmapped, write_folding, write_unmapped
 from esi.files import write_table
 from stages import statements as stage
 from tests.conftest import ROOT
@@ -46,7 +46,7 @@ def test_rows_of_the_table() -> None:
 
 
 def test_figures_add_up() -> None:
-    content = figures(fold(COUNTED))
+    content = count_statements(fold(COUNTED))
     assert content == {
         "wordings": 7,
         "distinct": 5,

@@ -18,7 +18,7 @@ from esi.report.kept import Experiment
 from esi.report.other_experiments import other_experiments
 from esi.report.ours import Ours
 from esi.report.page import render
-from esi.report.paper_figures import figures
+from esi.report.paper_figures import draw_figures
 from esi.report.paper_tables import table2, table4
 from esi.report.table import Cell, Row, Table, letter
 from esi.report.variation import settings_of
@@ -99,7 +99,7 @@ def mine(row: Row) -> list[str]:
 def others(ours: Ours) -> dict[str, list[Cell]]:
     tables = [table2(ours), table4(ours), *experiments.tables(ours)]
     shown = {name for table in tables for cell in table.cells() for name in cell.experiments}
-    shown |= {name for drawing in figures(ours) for name in drawing.experiments}
+    shown |= {name for drawing in draw_figures(ours) for name in drawing.experiments}
     return {row.head: row.cells for group in other_experiments(ours, shown).groups for row in group.rows}
 
 
@@ -230,7 +230,7 @@ def test_figures_have_a_point_an_experiment(keep: Keep, ours: Callable[[], Ours]
     keep("p1", 0.65, train=1000, pairs__limit=1000)
     keep("s", 0.55, pairs__shuffled=0.5)
     keep("t", 0.35, pairs__shuffled=0.5, train__seed=1)
-    five, six, seven = figures(ours())[2:]
+    five, six, seven = draw_figures(ours())[2:]
     points = "PTB-XL: 0.620 at 0, 0.650 at 1000, 0.750 at 2000, 0.910 at 2613"
     assert points in five.svg
     assert "PTB-XL: 0.030 at 0, 0.123 at 1000, 0.123 at 2000, -0.001 at 2613; ICBEB: 0.030 at 0, -0.001 at 2613" in six.svg

@@ -157,21 +157,21 @@ def _end_numbers(lines: Sequence[Line]) -> list[int]:
 
 def _bookmarks(reader: PdfReader, path: Path) -> list[tuple[int, _Heading]]:
     """(page from 0, heading) of every bookmark, in the order of the book."""
-    found: list[tuple[int, _Heading]] = []
+    marks: list[tuple[int, _Heading]] = []
 
     def walk(entries: list, level: int) -> None:
         for entry in entries:
             if isinstance(entry, list):
                 walk(entry, level + 1)
             elif (number := reader.get_destination_page_number(entry)) is not None and entry.title:
-                found.append((number, _Heading(level, " ".join(entry.title.split()))))
+                marks.append((number, _Heading(level, " ".join(entry.title.split()))))
 
     try:
         walk(reader.outline, 1)
     except Exception as error:  # as on the pages; without its bookmarks a book is still a book
         _log.warning("%s: its bookmarks cannot be read (%s); headings are told by the size of the letters", path.name, error)
         return []
-    return sorted(found, key=lambda mark: mark[0])
+    return sorted(marks, key=lambda mark: mark[0])
 
 
 _Blocks = list[list[Line | _Heading]]  # by page
@@ -218,7 +218,7 @@ def _by_size(pages: Sequence[Sequence[Line]]) -> _Blocks:
         large = line.size >= HEADING_SIZE * body > 0
         return large and HEADING_LETTERS[0] <= letters and len(line.text) <= HEADING_LETTERS[1]
 
-    found = sorted({round(line.size) for page in pages for line in page if is_heading(line)}, reverse=True)
+    heading_sizes = sorted({round(line.size) for page in pages for line in page if is_heading(line)}, reverse=True)
     blocks: _Blocks = []
     for page in pages:
         blocks.append([])
@@ -226,7 +226,7 @@ def _by_size(pages: Sequence[Sequence[Line]]) -> _Blocks:
         for line in page:
             block: Line | _Heading = line
             if is_heading(line):
-                block = _Heading(found.index(round(line.size)) + 1, line.text.translate(_LIGATURES))
+                block = _Heading(heading_sizes.index(round(line.size)) + 1, line.text.translate(_LIGATURES))
                 last = blocks[-1][-1] if blocks[-1] else None
                 near = before is not None and 0 < before.y - line.y < 1.6 * line.size
                 if isinstance(last, _Heading) and last.level == block.level and near:  # a heading of two lines
@@ -240,7 +240,7 @@ def _by_size(pages: Sequence[Sequence[Line]]) -> _Blocks:
 def _texts(pages: Sequence[Sequence[Line]], blocks: _Blocks) -> Iterator[PageText]:
     whole_words = Counter(re.findall(r"\w+(?:-\w+)*", " ".join(line.text for page in pages for line in page).lower()))
     path: list[_Heading] = []
-    found: list[PageText] = []
+    texts: list[PageText] = []
     for number, page in enumerate(blocks, start=1):
         lines: list[Line] = []
         for block in [*page, None]:
@@ -248,11 +248,11 @@ def _texts(pages: Sequence[Sequence[Line]], blocks: _Blocks) -> Iterator[PageTex
                 lines.append(block)
                 continue
             if lines:
-                found.append(PageText(tuple(heading.text for heading in path), number, _paragraphs(lines)))
+                texts.append(PageText(tuple(heading.text for heading in path), number, _paragraphs(lines)))
                 lines = []
             if block is not None:
                 path = [*(heading for heading in path if heading.level < block.level), block]
-    for text in _with_whole_sentences(found):
+    for text in _with_whole_sentences(texts):
         joined = _BROKEN.sub(lambda match: _whole(match, whole_words), text.text.translate(_LIGATURES))
         paragraphs = (" ".join(paragraph.split()) for paragraph in joined.split("\n\n"))
         read = (" ".join(each for each in split_sentences(paragraph) if not lost(each)) for paragraph in paragraphs)

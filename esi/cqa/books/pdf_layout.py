@@ -48,10 +48,10 @@ def page_lines(page: PageObject) -> list[Line]:
     shown = page.rotation % 360
     lines: list[Line] = []
     for rotation in sorted(_TURNED, key=lambda rotation: rotation != shown):
-        found = _ordered([run for run in _runs(page, rotation) if run.text])
-        if found:
-            below = min((line.y for line in lines), default=0.0) - max(line.y for line in found) - 2 * found[0].size
-            lines += [replace(line, y=line.y + below) for line in found] if lines else found
+        turned = _ordered([run for run in _runs(page, rotation) if run.text])
+        if turned:
+            below = min((line.y for line in lines), default=0.0) - max(line.y for line in turned) - 2 * turned[0].size
+            lines += [replace(line, y=line.y + below) for line in turned] if lines else turned
         if enough := _letters("".join(line.text for line in lines)) >= PLAIN_SHARE * _letters(plain):
             break
     if not enough:

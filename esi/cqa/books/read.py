@@ -59,12 +59,12 @@ def read_book(path: Path, folder: Path, left_out: list[str] | None = None) -> li
     if reader is None:
         raise EsiError(f"{path} is none of {', '.join(_READERS)}: convert it to one of them or take it out of {folder}")
     lost: list[str] = []
-    found = [section for section in reader(path, path.relative_to(folder).as_posix(), lost) if section.text]
+    sections = [section for section in reader(path, path.relative_to(folder).as_posix(), lost) if section.text]
     if left_out is not None:
         left_out += lost
-    if not found:
+    if not sections:
         raise EsiError(f"{path} holds no text: take it out of {folder} or replace it")
-    return found
+    return sections
 
 
 def _hidden(path: Path) -> bool:

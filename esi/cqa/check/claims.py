@@ -63,25 +63,25 @@ def claims(text: str) -> list[Claim]:
 
 
 def _read(sentence: str) -> Iterator[Claim]:
-    for found in _CLAIM.finditer(sentence):
-        quantity = next(name for name, pattern in _QUANTITIES.items() if re.fullmatch(pattern, found["quantity"]))
-        per_minute = found["unit"].endswith(("min", "minute", "bpm"))
-        if per_minute != (quantity == "rate") or _NOT_ITS_OWN.search(sentence[: found.start()]):
+    for match in _CLAIM.finditer(sentence):
+        quantity = next(name for name, pattern in _QUANTITIES.items() if re.fullmatch(pattern, match["quantity"]))
+        per_minute = match["unit"].endswith(("min", "minute", "bpm"))
+        if per_minute != (quantity == "rate") or _NOT_ITS_OWN.search(sentence[: match.start()]):
             continue
-        scale = 1000.0 if found["unit"] in ("s", "sec", "seconds") else 1.0
-        value = float(found["value"]) * scale
-        if found["second"]:
-            yield Claim(quantity, value, float(found["second"]) * scale, found[0])
+        scale = 1000.0 if match["unit"] in ("s", "sec", "seconds") else 1.0
+        value = float(match["value"]) * scale
+        if match["second"]:
+            yield Claim(quantity, value, float(match["second"]) * scale, match[0])
             continue
-        lower, upper = _LOWER.search(found["gap"]), _UPPER.search(found["gap"])
-        after = found["after"] or ""
+        lower, upper = _LOWER.search(match["gap"]), _UPPER.search(match["gap"])
+        after = match["after"] or ""
         if re.search("more|longer|greater|wider|above", after):
-            yield Claim(quantity, value, inf, found[0])
+            yield Claim(quantity, value, inf, match[0])
         elif after:
-            yield Claim(quantity, 0, value, found[0])
+            yield Claim(quantity, 0, value, match[0])
         elif upper:
-            yield Claim(quantity, 0, value - (0 if upper[1] else _HALF), found[0])
+            yield Claim(quantity, 0, value - (0 if upper[1] else _HALF), match[0])
         elif lower:
-            yield Claim(quantity, value + (0 if lower[1] else _HALF), inf, found[0])
+            yield Claim(quantity, value + (0 if lower[1] else _HALF), inf, match[0])
         else:
-            yield Claim(quantity, value * (1 - _NEAR), value * (1 + _NEAR), found[0])
+            yield Claim(quantity, value * (1 - _NEAR), value * (1 + _NEAR), match[0])

@@ -80,10 +80,10 @@ def final_answer(text: str) -> str:
 
 def reasoning(text: str) -> str | None:
     """The first words of a text that are reasoning or its markup; None without any."""
-    found = [
+    matches = [
         pattern.search(text) for pattern in (_TAG, _ANSWER_OPEN, _ANSWER_CLOSE, _THOUGHT_LABEL, _QUESTION_LABEL, _ALOUD)
     ]
-    first = min((match for match in found if match), key=lambda match: match.start(), default=None)
+    first = min((match for match in matches if match), key=lambda match: match.start(), default=None)
     if first:
         return first[0].strip(" .,;:!?\n") or first[0]
     return "<|" if "<|" in text or "|>" in text else None

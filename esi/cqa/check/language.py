@@ -44,13 +44,13 @@ def foreign(text: str) -> str | None:
 
 def _other_script(text: str) -> str | None:
     """Letters or punctuation of a script that English is not written in, Greek symbols apart."""
-    for found in re.finditer(r"[^\x00-\u024f\u2000-\u2bff\ud800-\uf8ff\ufffd]+", text):
-        letters = "".join(letter for letter in found[0] if letter not in _GREEK)
+    for match in re.finditer(r"[^\x00-\u024f\u2000-\u2bff\ud800-\uf8ff\ufffd]+", text):
+        letters = "".join(letter for letter in match[0] if letter not in _GREEK)
         kinds = {unicodedata.name(letter, "").split(" ")[0] for letter in letters}
         if letters.strip() and not kinds <= {"GREEK", "MODIFIER", "LATIN", "COMBINING", "MICRO", ""}:
-            return found[0][:20]
+            return match[0][:20]
         if sum(unicodedata.name(letter, "").startswith("GREEK") for letter in letters) > 2:
-            return found[0][:20]
+            return match[0][:20]
     return None
 
 

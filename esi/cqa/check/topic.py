@@ -55,7 +55,7 @@ def other_topic(answer: str, statement: str, passages: Sequence[Passage]) -> str
     if not own:
         return None
     said = _vector(_terms(answer, names), _weights())
-    nearness = max(_cosine(said, each.vector) for each in own)
+    nearness = max(_cosine(said, condition.vector) for condition in own)
     plain = plain_name(answer)
     unnamed = not any(says_name(plain, plain_name(name)) for name in names)
     margin = MARGIN if unnamed else SAID_MARGIN
@@ -63,7 +63,7 @@ def other_topic(answer: str, statement: str, passages: Sequence[Passage]) -> str
     for other in others:
         gap = _cosine(said, other.vector) - nearness
         opens = unnamed and gap > NAMED_MARGIN and _opens_with(plain, other.names)
-        alike = max(_cosine(other.vector, each.vector) for each in own) if gap > margin else 0.0
+        alike = max(_cosine(other.vector, condition.vector) for condition in own) if gap > margin else 0.0
         if opens or gap > margin + ALIKE_WEIGHT * max(0.0, alike - ALIKE):
             best = max(best or (gap, other.name), (gap, other.name))
     return best[1] if best else None
@@ -105,19 +105,19 @@ def _own_and_others(statement: str, also: tuple[str, ...]) -> tuple[list[str], l
     all_words = frozenset().union(*(content_words(name) for name in asked))
     fits = [
         0.0  # most share no word
-        if all_words.isdisjoint(each.all_words)
-        else max(name_fit(name, other) for name in asked for other in each.names)
-        for each in conditions()
+        if all_words.isdisjoint(condition.all_words)
+        else max(name_fit(name, other) for name in asked for other in condition.names)
+        for condition in conditions()
     ]
     best = max(fits, default=0.0)
     own: list[_Condition] = []
     others: list[_Condition] = []
-    for each, fit in zip(conditions(), fits, strict=True):
+    for condition, fit in zip(conditions(), fits, strict=True):
         is_kind = len(wanted) > 1 and any(
-            wanted <= words and ("incompl" in words) == ("incompl" in wanted) for words in each.name_words
+            wanted <= words and ("incompl" in words) == ("incompl" in wanted) for words in condition.name_words
         )
-        (own if is_kind or (fit == best and best >= MIN_FIT) else others).append(each)
-    return [*asked, *(name for each in own for name in each.names)], own, others
+        (own if is_kind or (fit == best and best >= MIN_FIT) else others).append(condition)
+    return [*asked, *(name for condition in own for name in condition.names)], own, others
 
 
 def _opens_with(plain: str, names: Iterable[str]) -> bool:

@@ -30,11 +30,11 @@ class Bm25:
                 places[word].append(place)
         self._size = len(documents)
         self._postings: dict[str, tuple[npt.NDArray[np.int64], Scores]] = {}
-        for word, found in places.items():
+        for word, holders in places.items():
             # The + 1 keeps a word that most documents have from counting against them (Lucene's form).
-            rarity = math.log(1 + (self._size - len(found) + 0.5) / (len(found) + 0.5))
-            where = np.array(found, dtype=np.int64)
-            often = np.array([counts[place][word] for place in found], dtype=np.float64)
+            rarity = math.log(1 + (self._size - len(holders) + 0.5) / (len(holders) + 0.5))
+            where = np.array(holders, dtype=np.int64)
+            often = np.array([counts[place][word] for place in holders], dtype=np.float64)
             weights = rarity * often * (K1 + 1) / (often + K1 * (1 - B + B * lengths[where] / mean))
             self._postings[word] = where, weights
 

@@ -80,7 +80,7 @@ def retrieve(
         rankings.append(_dense(index_path, index, list(questions.values()), encode, encoder, pool, server))
     if method != "dense":
         rankings.append(_lexical(chunks, list(questions), pool))
-    found: dict[str, list[Passage]] = {}
+    retrieved: dict[str, list[Passage]] = {}
     for statement, *relevances in zip(questions, *rankings, strict=True):
         relevance = fused(relevances) if len(relevances) > 1 else relevances[0]
         passages = [
@@ -89,8 +89,8 @@ def retrieve(
         called = [name_overlap(statement, passage) if names else 0.0 for passage in passages]
         totals = [passage.score + NAME_WEIGHT * fit for passage, fit in zip(passages, called, strict=True)]
         best = sorted(range(len(passages)), key=lambda number: (-round(totals[number], 6), number))
-        found[statement] = [passages[number] for number in best[:top_k]]
-    return found
+        retrieved[statement] = [passages[number] for number in best[:top_k]]
+    return retrieved
 
 
 def fused(rankings: Sequence[Relevance]) -> Relevance:

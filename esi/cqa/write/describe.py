@@ -103,7 +103,7 @@ def _show(bar: tqdm, described: Mapping[str, Description]) -> None:
     bar.update(len(answers) - bar.n)
 
 
-def figures(described: Sequence[Description]) -> dict[str, int | float]:
+def count_answers(described: Sequence[Description]) -> dict[str, int | float]:
     """What metrics/describe.json holds; nothing in it depends on what the cache held."""
     providers = Counter(answer.provider for answer in described)
     content: dict[str, int | float] = {"statements": len(described)}
@@ -112,10 +112,10 @@ def figures(described: Sequence[Description]) -> dict[str, int | float]:
     content["rejected"] = sum(len(answer.rejections) for answer in described)
     content["fallbacks"] = sum(answer.fallback for answer in described)
     content["words_mean"] = _mean([len(answer.text.split()) for answer in described])
-    if exchanges := [each for answer in described for each in answer.exchanges]:
+    if exchanges := [exchange for answer in described for exchange in answer.exchanges]:
         content["answers"] = len(exchanges)
-        content["cut"] = sum(each.cut for each in exchanges)
-        content["uncounted"] = sum(None in (each.prompt_tokens, each.completion_tokens) for each in exchanges)
+        content["cut"] = sum(exchange.cut for exchange in exchanges)
+        content["uncounted"] = sum(None in (exchange.prompt_tokens, exchange.completion_tokens) for exchange in exchanges)
     for name in ("prompt_tokens", "completion_tokens"):
         counts = [count for answer in described if (count := getattr(answer, name)) is not None]
         if counts:

@@ -72,7 +72,7 @@ def _none_of(refused: Sequence[tuple[Question, Description]], settings: Describe
 def outcome(described: Iterable[tuple[Question, Description]], settings: Describe) -> str:
     """The end of the stage's last line: sentences of the books instead of answers, refusals, counts that are estimates."""
     described = list(described)
-    exchanges = [each for _, answer in described for each in answer.exchanges]
+    exchanges = [exchange for _, answer in described for exchange in answer.exchanges]
     asked = sum(bool(answer.exchanges) for _, answer in described)
     fallbacks = [answer for _, answer in described if answer.fallback]
     parts = []
@@ -84,9 +84,9 @@ def outcome(described: Iterable[tuple[Question, Description]], settings: Describ
         examples = ", ".join(repr(shown(statement, 60)) for statement in unwritten[:EXAMPLES])
         share = f"{len(unwritten)} of {len(described)} statements ({len(unwritten) / len(described):.0%})"
         parts.append(f"{share} have no description, for no passage of the books is about them, such as {examples}")
-    if any(each.rejection is not None for each in exchanges):
+    if any(exchange.rejection is not None for exchange in exchanges):
         parts.append(refusals(described, settings))
-    if uncounted := sum(None in (each.prompt_tokens, each.completion_tokens) for each in exchanges):
+    if uncounted := sum(None in (exchange.prompt_tokens, exchange.completion_tokens) for exchange in exchanges):
         parts.append(
             f"{uncounted} of {len(exchanges)} answers came without a plain count of tokens: what they cost is estimated"
         )
@@ -100,10 +100,10 @@ def refusals(described: Iterable[tuple[Question, Description]], settings: Descri
     for question, description in described:
         answers += len(description.exchanges)
         to_the_end |= description.fallback and description.exchanges[-1].cut
-        for each in description.exchanges:
-            if each.rejection is not None:
-                reason = each.rejection.replace(question.statement, "the finding").rstrip(".")
-                reasons[_CUT if each.cut else _PARTICULARS.sub("", reason)] += 1
+        for exchange in description.exchanges:
+            if exchange.rejection is not None:
+                reason = exchange.rejection.replace(question.statement, "the finding").rstrip(".")
+                reasons[_CUT if exchange.cut else _PARTICULARS.sub("", reason)] += 1
     (reason, times), total = reasons.most_common(1)[0], sum(reasons.values())
     head = f"{total} of {answers} answers ({total / answers:.0%}) were refused"
     return f'{head}, the commonest reason ({times} times): "{reason}": {_cure(reason, settings, to_the_end)}'

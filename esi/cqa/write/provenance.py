@@ -41,17 +41,17 @@ def provenance_table(described: Iterable[tuple[Question, Description]], asked_mo
         }
         if not answer.exchanges:
             rows.append({**common, "attempt": 0})
-        for attempt, each in enumerate(answer.exchanges, start=1):
+        for attempt, exchange in enumerate(answer.exchanges, start=1):
             rows.append(
                 {
                     **common,
                     "attempt": attempt,
-                    "request": each.request,
-                    "answering_model": each.model,
-                    "answered_at": each.answered_at,
-                    "prompt_tokens": each.prompt_tokens,
-                    "completion_tokens": each.completion_tokens,
-                    "rejection": each.rejection,
+                    "request": exchange.request,
+                    "answering_model": exchange.model,
+                    "answered_at": exchange.answered_at,
+                    "prompt_tokens": exchange.prompt_tokens,
+                    "completion_tokens": exchange.completion_tokens,
+                    "rejection": exchange.rejection,
                 }
             )
     return pa.Table.from_pylist(rows, SCHEMA)

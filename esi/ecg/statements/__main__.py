@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from esi.command import run
-from esi.ecg.statements.folding import figures, fold, write_folding, write_unmapped
+from esi.ecg.statements.folding import count_statements, fold, write_folding, write_unmapped
 from esi.ecg.statements.kinds import KINDS
 from esi.errors import EsiError
 
@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--unmapped", type=Path, help="write the findings here that the vocabulary does not have")
     options = parser.parse_args()
     statements = fold((options.file.stem, line, 1) for line in _lines(options.file))
-    content = figures(statements)
+    content = count_statements(statements)
     for name in ("wordings", "distinct", *KINDS, "mapped", "mapped_definite", "unmapped"):
         print(f"{name:16} {content[name]:7}")
     if options.csv:

@@ -77,7 +77,7 @@ def unmapped(statements: Iterable[Statement]) -> list[Statement]:
     return [each for each in statements if each.kind == "finding" and not each.claims]
 
 
-def figures(statements: Sequence[Statement]) -> dict[str, int]:
+def count_statements(statements: Sequence[Statement]) -> dict[str, int]:
     """What metrics/statements.json holds. `mapped` and `unmapped` count findings; `*_count` counts records' statements."""
     kinds = Counter(each.kind for each in statements)
     missed = unmapped(statements)

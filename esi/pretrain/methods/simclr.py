@@ -2,7 +2,7 @@
 
 Texts are not read. The projection head is dropped at the end: what is exported is the signal encoder.
 
-Shapes: B records of this process, C leads, T samples, E projected dimensions.
+Legend: B records of this process, C leads, T samples, E projected dimensions.
 """
 
 from __future__ import annotations

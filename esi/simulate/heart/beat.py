@@ -5,7 +5,7 @@ are Dower's eight (Dower et al., Clin Cardiol 1980;3:87); the other four limb le
 and Goldberger's equations, so that these hold exactly. Gaussian events of a dipole: McSharry et al., IEEE Trans Biomed
 Eng 2003;50:289; Sameni et al., EURASIP J Adv Signal Process 2007:043407.
 
-Shapes: N records, E events, M points of time (1 ms apart), T samples.
+Legend: N records, E events, M points of time (1 ms apart), T samples.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The people of a simulated set: age, sex, a heart of their own, and what they are inclined to.
 
-Shapes: S subjects, N records, C conditions (the rows of `conditions.CONDITIONS`), K rows of `priors.effects()`, E events of
+Legend: S subjects, N records, C conditions (the rows of `conditions.CONDITIONS`), K rows of `priors.effects()`, E events of
 a beat (`beat.Event`).
 """
 

@@ -1,6 +1,6 @@
 """Artefacts of single electrodes in few records: jumps of a moving electrode, bursts of a muscle below it.
 
-Shapes: N records, T samples; electrodes in the order RA, LA, LL, C1..C6; leads I, II, V1..V6.
+Legend: N records, T samples; electrodes in the order RA, LA, LL, C1..C6; leads I, II, V1..V6.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Draw ECGs of simulated subjects without touching the disk.
 
-Shapes: N records, C conditions, T samples; leads in the order of `leads.LEADS`.
+Legend: N records, C conditions, T samples; leads in the order of `leads.LEADS`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Beats that do not take the usual way: aberrant, ventricular, escape, paced; and P waves from elsewhere in the atria.
 
-Shapes: R rows (the records that show such a beat), E events of a beat (`beat.Event`).
+Legend: R rows (the records that show such a beat), E events of a beat (`beat.Event`).
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class Pool:
         parts, owners, size = [own], [np.arange(len(own))], len(own)
         self._place = np.zeros((len(Look), len(own)), np.int64)
         self._place[Look.OWN] = owners[0]
-        for each in Look:
-            rows = np.unique(record[look == each])
-            if each != Look.OWN and len(rows):
-                beats = _beats(each, _rows(own, rows), subjects.take(rows))
+        for kind in Look:
+            rows = np.unique(record[look == kind])
+            if kind != Look.OWN and len(rows):
+                beats = _beats(kind, _rows(own, rows), subjects.take(rows))
                 beat.calibrate(beats, leads[rows])
-                self._place[each, rows] = size + np.arange(len(rows))
+                self._place[kind, rows] = size + np.arange(len(rows))
                 size += len(rows)
                 parts.append(beats)
                 owners.append(rows)

@@ -1,6 +1,6 @@
 """The filters of a recorder as transfer functions, for signal and noise alike.
 
-Shapes: N records, F frequencies, T samples.
+Legend: N records, F frequencies, T samples.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ The conditions are drawn one after the other in the order of `priors.effects()`,
 those drawn before it. Their intercepts are solved on a fixed sample of people, so that each condition is as frequent as a
 set's prevalences ask, whatever was drawn before it.
 
-Shapes: N records, S subjects, C conditions (the rows of `conditions.CONDITIONS`), K rows of `priors.effects()`.
+Legend: N records, S subjects, C conditions (the rows of `conditions.CONDITIONS`), K rows of `priors.effects()`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 The noise of an electrode reaches the leads as its potential does, so that Einthoven's and Goldberger's equations hold
 for it too. Spectra and levels are the recorder's (`recorders`).
 
-Shapes: N records, T samples, F and K frequencies; electrodes in the order RA, LA, LL, C1..C6.
+Legend: N records, T samples, F and K frequencies; electrodes in the order RA, LA, LL, C1..C6.
 """
 
 from __future__ import annotations

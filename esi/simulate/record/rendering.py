@@ -1,6 +1,6 @@
 """From beats and their times to the dipole of a whole record.
 
-Each Gaussian event is evaluated only where it is not negligible, at sub-sample positions. Shapes: N records, T samples,
+Each Gaussian event is evaluated only where it is not negligible, at sub-sample positions. Legend: N records, T samples,
 G events.
 """
 

@@ -1,7 +1,7 @@
 """What each public data set would write about a simulated record: SCP codes, SNOMED CT numbers, CPSC2018 classes,
 statements.
 
-Shapes: C conditions.
+Legend: C conditions.
 """
 
 from __future__ import annotations

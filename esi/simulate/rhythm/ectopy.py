@@ -129,12 +129,12 @@ def ventricular(
 
 def _reset(strip: Strip, time: float) -> None:
     """Escape beats and a pacemaker wait for a whole cycle behind an extra beat at `time`."""
-    later = [each for each in strip.others if each[0] > time and each[1] != VENTRICULAR]
+    later = [wave for wave in strip.others if wave[0] > time and wave[1] != VENTRICULAR]
     if not later:
         return
-    wait = max(0.0, time + strip.escape_s - min(each[0] for each in later))
+    wait = max(0.0, time + strip.escape_s - min(wave[0] for wave in later))
     strip.others = [
-        (each[0] + wait, *each[1:]) if each[0] > time and each[1] != VENTRICULAR else each for each in strip.others
+        (wave[0] + wait, *wave[1:]) if wave[0] > time and wave[1] != VENTRICULAR else wave for wave in strip.others
     ]
     if any(kind == PACED for _, kind, _ in strip.others):
         strip.spikes = [spike + wait if spike > time - 0.25 else spike for spike in strip.spikes]

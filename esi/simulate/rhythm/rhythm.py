@@ -1,6 +1,6 @@
 """When atria and ventricles are active in each record of a batch, and which kind of beat each is.
 
-Shapes: N records, C conditions, B beats and A atrial activations with a P wave of the whole batch.
+Legend: N records, C conditions, B beats and A atrial activations with a P wave of the whole batch.
 """
 
 from __future__ import annotations

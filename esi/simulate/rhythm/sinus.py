@@ -1,6 +1,6 @@
 """Sinus rhythm: heart rates, and how the cycle varies with breathing and at 0.1 Hz.
 
-Shapes: N records, K beats a record.
+Legend: N records, K beats a record.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Atria, AV node and ventricles are kept apart, so that a blocked P wave, AV dissociation or the pause behind an extra beat
 come about as they do in the heart. Times in s from the start of the record; a strip reaches a little beyond both ends.
-Shapes: A atrial activations, K beats.
+Legend: A atrial activations, K beats.
 """
 
 from __future__ import annotations
