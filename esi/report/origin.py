@@ -5,6 +5,7 @@ from __future__ import annotations
 from esi.params import Params
 from esi.report.inputs import Inputs
 from esi.report.table import plain
+from esi.settings.section import Section
 
 
 def is_simulated(params: Params, dataset: str) -> bool:
@@ -28,18 +29,22 @@ def facts(params: Params, inputs: Inputs) -> list[tuple[str, str]]:
         ("Signal encoder", params.model.signal_encoder + (f", {plain(size / 1e6, 2)} million parameters" if size else "")),
         ("Text tower", f"{params.model.text_tower}, {_layers(params.model.text_layers_trained)}"),
         ("Pretraining pairs", f"{plain(pairs.get('train'), 0)} to train on, {descriptions}{shuffled} ({sets})"),
-        (
-            "Losses",
-            f"contrastive × {params.train.lambda_con:g} ({params.model.contrastive_loss}), "
-            f"captioning × {params.train.lambda_cap:g}",
-        ),
-        (
-            "Training",
-            f"{params.train.epochs} epochs of {params.train.batch_size} pairs a batch, learning rate {params.train.lr:g}",
-        ),
+        *_training(params),
         ("Signals", f"12 leads, {params.signal.rate} Hz, {_filter(params.signal.highpass_hz)}"),
         ("Descriptions", f"{params.describe.provider}, {params.describe.top_k} passages of {params.chunk.books}"),
     ]
+
+
+def _training(params: Params) -> list[tuple[str, str]]:
+    """Of a method other than the paper's, the settings of the section that has its name."""
+    own: Section | None = getattr(params, params.pretrain.method, None)
+    if own is not None:
+        settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in own.model_dump(mode="json").items())
+        return [("Pretraining method", params.pretrain.method), ("Training", settings)]
+    model, train = params.model, params.train
+    losses = f"contrastive × {train.lambda_con:g} ({model.contrastive_loss}), captioning × {train.lambda_cap:g}"
+    schedule = f"{train.epochs} epochs of {train.batch_size} pairs a batch, learning rate {train.lr:g}"
+    return [("Losses", losses), ("Training", schedule)]
 
 
 def _layers(trained: int) -> str:

@@ -15,8 +15,6 @@ from esi.report.runs import Run, cell, standing
 from esi.report.table import Cell, Table, published
 from esi.report.variation import ENCODERS, Variation, settings_of
 
-WITH_ENCODER = "dvc exp run -n {0} -S model.signal_encoder={0}"
-
 
 @dataclass(frozen=True)
 class At:

@@ -9,11 +9,10 @@ from typing import Any
 from esi.evaluate.models.registry import EVALUATED, MODELS, RANDOM, SUPERVISED, TEMPLATE, Ability, Role, entry
 from esi.report.asked import TASKS, TITLES, Asked
 from esi.report.inputs import Line, number
-from esi.report.ours import WITH_ENCODER, At, Ours
+from esi.report.ours import At, Ours
 from esi.report.table import Cell, Group, Row, Table, published
-from esi.report.variation import ENCODERS
+from esi.report.variation import METHODS, SUPERVISED_ENCODERS
 
-PAPERS_ENCODERS = {"ESI-tiny": "tiny", "ESI": "base", "ConvNeXt-tiny": "tiny", "ConvNeXt-base": "base"}
 SETTINGS = {"supervised": "Supervised", "linear_probe": "Linear probe", "linear": "Linear probe", "fine_tune": "Fine-tune"}
 OTHERS_NOTE = "A dash stands where this project has no counterpart of another group's method, or the paper no figure."
 DEVIATION_NOTE = (
@@ -126,16 +125,18 @@ def table4(ours: Ours) -> Table:
 
 
 def _rows(ours: Ours, table: Table, lines: list[Line], columns: Mapping[str, Asked]) -> list[Row]:
-    """The paper's lines; ours stand in those of their encoder's size, this run's of another size in one of its own below."""
-    rows, encoders = [], [PAPERS_ENCODERS.get(line["method"]) for line in lines]
-    own = _own(ours, table, f"This run: {ours.encoder}", columns)  # before the others, so that its commands stand first
-    for line, encoder in zip(lines, encoders, strict=True):
-        if encoder is None:
-            rows.append(Row(line["method"], _paper_alone(line, columns)))
+    """The paper's lines: ours stand in those of their method and size, this run, if it is none of them, in a row below."""
+    supervised = any(asked.model == SUPERVISED for asked in columns.values())
+    varied = SUPERVISED_ENCODERS if supervised else METHODS
+    here, commands, rows = ours.here(varied), varied.commands(), []
+    own = Row(f"This run: {ours.encoder}", ours.cells(table, {}, columns, here), True)  # so that its commands stand first
+    for line in lines:
+        row = line["method"]
+        if row in commands:
+            rows.append(Row(row, ours.cells(table, line, columns, At(varied, row, commands[row])), row == here.row))
         else:
-            at = At(ENCODERS, encoder, WITH_ENCODER.format(encoder))
-            rows.append(Row(line["method"], ours.cells(table, line, columns, at), encoder == ours.encoder))
-    return rows if ours.encoder in encoders else [*rows, own]
+            rows.append(Row(row, _paper_alone(line, columns)))
+    return rows if here.row in [line["method"] for line in lines] else [*rows, own]
 
 
 def _own(ours: Ours, table: Table, title: str, columns: Mapping[str, Asked], **changes: Any) -> Row:

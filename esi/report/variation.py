@@ -122,6 +122,11 @@ class Variation:
             rows += [row] if row is not None else []
         return None if len(rows) > 1 else rows[0] if rows else self.plain
 
+    def commands(self) -> dict[str, str]:
+        """What makes a run of each row, where a setting names the rows of its values."""
+        named = [(key, value, row) for key, varied in self._varied() for value, row in (varied.rows or {}).items()]
+        return {row: f"dvc exp run -n {value} -S {key}={value}" for key, value, row in named}
+
     def may_differ(self, present: Settings, other: Settings) -> set[str]:
         """The keys in which a run may differ from the present one and stand beside it.
 
@@ -142,5 +147,7 @@ def _row(varied: Varied, value: Any) -> str | None:
 
 
 ENCODERS = Variation("table5b")
+METHODS = Variation("table2")
+SUPERVISED_ENCODERS = Variation("supervised")
 PAIRS = Variation("figure5")
 SHUFFLED = Variation("figure7")

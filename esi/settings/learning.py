@@ -18,7 +18,13 @@ FRESH = "data/fresh"
 
 class Model(Section):
     part: ClassVar[str] = "pretraining"
-    signal_encoder: Annotated[Decides[SignalEncoderName], Varied("table5b"), Part("encoder")]
+    signal_encoder: Annotated[
+        Decides[SignalEncoderName],
+        Part("encoder"),
+        Varied("table5b"),
+        Varied("table2", {"tiny": "ESI-tiny", "base": "ESI"}),
+        Varied("supervised", {"tiny": "ConvNeXt-tiny", "base": "ConvNeXt-base"}),
+    ]
     text_tower: Decides[str]
     text_layers_trained: Decides[int] = Field(ge=-1)
     # Upper limits are far beyond any model of this kind: a slip of the keyboard ends in a sentence, not in the memory.
@@ -40,7 +46,7 @@ class Model(Section):
 
 class Pretrain(Section):
     part: ClassVar[str] = "pretraining"
-    method: Decides[MethodName]
+    method: Annotated[Decides[MethodName], Varied("table2", {"simclr": "SimCLR"}, alone=True)]
 
 
 class SimCLR(Section):

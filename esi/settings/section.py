@@ -47,7 +47,8 @@ class Varied:
     """A table or figure of the paper, of which the runs differ in this setting.
 
     Attributes:
-        place: such as "table5b" (of data/paper) or "figure7".
+        place: such as "table5b" (of data/paper) or "figure7"; "table2" also for Tables 3 and 4, "supervised" for their first
+            rows.
         rows: the row of a value; lists are sorted tuples. None: each value is a row, called as it is written.
         alone: whether a row of this setting holds whatever the others say.
         beside: the setting itself makes no row, but differs between this row and the others.

@@ -9,6 +9,7 @@ import pytest
 from esi.params import Params
 from esi.report import experiments
 from esi.report.inputs import Figure, Inputs
+from esi.report.origin import facts
 from esi.report.ours import Ours
 from esi.report.paper_tables import table2, table3, table4
 from esi.report.summary import verdict
@@ -69,7 +70,25 @@ def test_a_run_stands_in_the_row_of_its_encoder(settings: Params, metrics: Path)
     assert texts(row(base, "Linear probe", "ESI")) == ["0.931", "0.910", "0.978", "0.910"]
     assert row(base, "Linear probe", "ESI").ours
     assert not any(part.head.startswith("This run") for part in base.groups[1].rows)
-    assert texts(row(nano, "Linear probe", "SimCLR"))[1::2] == ["–", "–"]
+    assert texts(row(nano, "Linear probe", "BYOL"))[1::2] == ["–", "–"]
+
+
+def test_a_run_of_another_method_stands_in_the_row_of_that_method(settings: Params, metrics: Path) -> None:
+    table = table2(ours(settings, metrics))
+    simclr = row(table, "Linear probe", "SimCLR").cells[1]
+    assert simclr.text == "not run"
+    assert table.commands[simclr.note - 1] == "dvc exp run -n simclr -S pretrain.method=simclr"
+    table = table2(ours(changed(settings, pretrain__method="simclr", model__signal_encoder="base"), metrics))
+    assert texts(row(table, "Linear probe", "SimCLR"))[1::2] == ["0.910", "0.910"]
+    assert texts(row(table, "Linear probe", "ESI"))[1::2] == ["not run", "not run"]
+
+
+def test_a_method_of_pretraining_is_told_by_its_own_settings(settings: Params, metrics: Path) -> None:
+    simclr = changed(settings, pretrain__method="simclr")
+    told = dict(facts(simclr, ours(simclr, metrics).inputs))
+    assert told["Pretraining method"] == "simclr"
+    assert f"temperature {settings.simclr.temperature}" in told["Training"]
+    assert "Losses" not in told
 
 
 def test_a_cell_that_was_not_run_names_its_command(settings: Params, metrics: Path) -> None:
