@@ -10,14 +10,17 @@ import numpy as np
 import polars as pl
 import pytest
 
+from esi import params
 from esi.errors import EsiError
 from esi.evaluate.contamination import ContaminationError
 from esi.evaluate.models.registry import EVALUATED, MODELS, Ability, Role, classifying, entry
 from esi.evaluate.predictions import read_predictions
 from esi.model.ecg_model import EcgModel
 from esi.model.manifest import manifest
+from esi.report.page import render
 from esi.settings.evaluation import Evaluate
 from stages import caption, distribution, fine_tune, identify, linear_probe, results, retrieval, zero_shot
+from tests.conftest import ROOT
 from tests.evaluate.evaluation_project import rows, signal_model, write_project
 from tests.model.mini import mini_esi
 
@@ -65,6 +68,11 @@ def leading(project: Path, protocol: str) -> dict[str, Any]:
     return dict(json.loads((project / f"metrics/{protocol}/{FIGURES[protocol]}.json").read_text()))
 
 
+def report(project: Path) -> str:
+    """The report's page."""
+    return render(params.load(), project / "metrics", project / "data", ROOT / "data/paper")
+
+
 def tabled(project: Path) -> set[str]:
     """Every model in the tables of metrics/details and in the predictions."""
     names: set[str] = set()
@@ -98,6 +106,9 @@ def test_a_model_from_elsewhere_and_embeddings_stand_in_every_stage(
     table = pl.read_csv(project / "metrics/details/identification/ptbxl.csv").filter(pl.col("model") == "theirs")
     assert table.select("protocol", "method").rows() == [("recording", "cosine"), ("recording", "linear")]
     assert "theirs" in pl.read_csv(project / "metrics/details/zero_shot/ptbxl-super-classes.csv").columns
+    page = report(project)
+    assert '<th scope="col">theirs</th>' in page
+    assert f"Ours, not proven to be fair: {said}" in page
 
 
 def test_a_signal_encoder_alone_is_evaluated_as_far_as_it_goes(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,6 +126,9 @@ def test_a_signal_encoder_alone_is_evaluated_as_far_as_it_goes(project: Path, ca
         assert isinstance(figures["value"], float), protocol
         assert "esi_unproven" not in figures
     assert set(pl.read_csv(project / "metrics/details/distribution/ptbxl.csv")["space"]) == {"pooled"}
+    page = report(project)
+    assert '<th scope="row">ptbxl-super</th>' in page
+    assert "Zero-shot of ptbxl-super: metrics/zero_shot holds no figure." in page
 
 
 def test_the_model_s_own_manifest_is_held_against_the_test(project: Path) -> None:
