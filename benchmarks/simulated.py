@@ -11,5 +11,5 @@ FOLDS = Folds(train=list(range(1, 11)), validation=[], test=[])
 
 def mimic_release(root: Path) -> MimicRelease:
     """The settings of a set that `simulate_cohort` wrote to `root`."""
-    patients = root / "patients.csv"
+    patients = Path("patients.csv")
     return MimicRelease(format="mimic", root=root, watch=".", windows="first", folds=FOLDS, patients=patients)

@@ -7,13 +7,14 @@ An unknown key, a wrong type or a value out of range is an error that names the 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, get_args
 
 from pydantic import ValidationError, model_validator
 from ruamel.yaml import YAML, YAMLError  # PyYAML reads 1e-4 as a string
 
 from esi.errors import EsiError
 from esi.settings.cqa import Chunk, Describe, Embed, Retrieve, Score
-from esi.settings.data import Ingest, Quality, Signal, Simulate, Statements
+from esi.settings.data import Ingest, Quality, Signal, Simulate, SimulatedSet, Statements
 from esi.settings.evaluation import (
     Caption,
     Distribution,
@@ -61,6 +62,22 @@ class Params(Section):
     caption: Caption
     distribution: Distribution
     report: Report
+
+    @model_validator(mode="before")
+    @classmethod
+    def _simulated_roots(cls, content: Any) -> Any:
+        """A set whose root is simulate.folder is the simulated set of its name: one place tells where the cohort lies."""
+        match content:
+            case {"simulate": {"folder": str(folder)}, "ingest": dict(sets)}:
+                drawn = {name: release for name, release in sets.items() if release and release.get("root") == folder}
+                if others := sorted(set(drawn) - set(get_args(SimulatedSet))):
+                    raise ValueError(
+                        f"ingest.{others[0]}.root is simulate.folder, which holds {', '.join(get_args(SimulatedSet))}: give "
+                        "the folder of one of them, or of the set's own release"
+                    )
+                placed = {name: {**release, "root": str(Path(folder) / name)} for name, release in drawn.items()}
+                return {**content, "ingest": {**sets, **placed}}
+        return content
 
     @model_validator(mode="after")
     def _sets_exist(self) -> Params:

@@ -10,6 +10,7 @@ from pathlib import Path
 DATA, METRICS = Path("data"), Path("metrics")
 
 CODE = DATA / "code"  # a file a stage
+SETS = DATA / "sets"  # likewise
 LOCATED = DATA / "located"
 ECG = DATA / "ecg"  # a folder a data set
 STATEMENTS = DATA / "statements.parquet"

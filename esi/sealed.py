@@ -111,6 +111,11 @@ def seal(listing: Path, paths: Iterable[Path]) -> None:
     write_json(listing, digested({"files": sums}))
 
 
+def sealed(listing: Path) -> dict[str, list[int]]:
+    """Bytes and checksum of each file that `seal` listed, by its name."""
+    return dict(json.loads(listing.read_text(encoding="utf-8"))["files"])
+
+
 def unsealed(listing: Path, paths: Iterable[Path]) -> str | None:
     """None where exactly these files were sealed and are as they were; else why not."""
     try:

@@ -1,7 +1,7 @@
 """Check that a data set lies where params.yaml says, before DVC looks for its files: `python -m stages.locate ptbxl`.
 
 DVC answers a missing input with its path alone; this stage, which depends on the settings only and comes first, says what
-to download and where to put it.
+to download and where to put it. What the stage `simulate` draws need not be there yet: `ingest` waits for it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from esi.paths import LOCATED
 
 
 def main(dataset: str) -> None:
-    settings = params.load().ingest[dataset]
-    check_release(settings)
-    write_json(LOCATED / f"{dataset}.json", {"root": str(settings.root), "format": settings.format})
+    settings = params.load()
+    release = settings.ingest[dataset]
+    if not settings.simulate.draws(release.root):
+        check_release(release)
+    write_json(LOCATED / f"{dataset}.json", {"root": str(release.root), "format": release.format})
 
 
 if __name__ == "__main__":

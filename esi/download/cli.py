@@ -210,7 +210,7 @@ def _finish(release: Release, outcome: Outcome, files: int, to: Path, whole: boo
         f"{release.name}: all {files:,} files are in {root} and have their checksum "
         f"({outcome.fetched:,} fetched, {outcome.replaced:,} replaced, {outcome.confirmed:,} checked)"
     )
-    settings = [setting.format(root=root, to=to) for setting in release.settings]
+    settings = [setting.format(root=root.resolve(), to=to.resolve()) for setting in release.settings]
     if not whole:  # the table to watch is the same for a part of the release as for all of it
         settings = [setting for setting in settings if ".watch=" not in setting]
     if settings:

@@ -32,6 +32,7 @@ from esi.ecg.shards import Shard, ShardFiles, write_shard
 from esi.ecg.tables import QUARANTINE_SCHEMA, table_paths
 from esi.errors import EsiError
 from esi.files import cache_folder, content_hash, locked, write_table
+from esi.sealed import sealed
 from esi.settings.data import Ingest, Quality
 
 SHARD_RECORDS = 512
@@ -49,7 +50,8 @@ def ingest(dataset: str, settings: Ingest, limits: Quality, folder: Path, worker
         workers: processes; None for one a core.
 
     Returns:
-        Plain figures for the metrics: records, subjects, splits, quarantine by reason.
+        Plain figures for the metrics: records, subjects, splits, quarantine by reason; and `content`, which is another
+        one when a part file is.
 
     Raises:
         ReleaseError: the release is missing, or not one of its records can be used.
@@ -69,17 +71,18 @@ def ingest(dataset: str, settings: Ingest, limits: Quality, folder: Path, worker
         ]
         written = list(_write_shards(shards, workers or os.cpu_count() or 1))
         quarantine = pl.concat([broken, *(pl.read_parquet(shard.quarantine) for shard in written)])
-        usable = [shard.part for shard in written if pq.read_metadata(shard.part).num_rows]
+        usable = [shard for shard in written if pq.read_metadata(shard.part).num_rows]
         if not usable:
             raise ReleaseError(
                 f"{settings.root}: none of {entries.height + broken.height} records can be used, for "
                 f"{dict(quarantine['reason'].value_counts(sort=True).iter_rows())}; first: {quarantine['message'][0]}"
             )
-        for number, part in enumerate(usable):
-            shutil.move(part, folder / f"part-{number:05d}.parquet")
+        content = content_hash(*(str(sealed(shard.sums)[shard.part.name]) for shard in usable))[:32]
+        for number, shard in enumerate(usable):
+            shutil.move(shard.part, folder / f"part-{number:05d}.parquet")
         write_table(folder / "quarantine.parquet", quarantine.to_arrow().cast(QUARANTINE_SCHEMA))
         shutil.rmtree(work)
-    return _count_records(folder)
+    return _count_records(folder) | {"content": content}
 
 
 def _usable(dataset: str, settings: Ingest, entries: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -83,8 +83,7 @@ def not_run(row: TaskRow, ingest: dict[str, Ingest]) -> str | None:
 
     A test on records that the model may have been pretrained on proves nothing: a set without test folds has no test.
     """
-    folds = ingest[row.dataset].folds
-    empty = [split for split in ("train", "validation", "test") if not getattr(folds, split)]
+    empty = ingest[row.dataset].folds.empty()
     return f"ingest.{row.dataset}.folds names no fold for {' and '.join(empty)}" if empty else None
 
 

@@ -63,7 +63,7 @@ def build_pairs(
     and counted: public sets hold a few duplicates.
 
     Args:
-        records: `read_records` of every set, the evaluated ones included: the proof needs them.
+        records: `read_records` of the sets, the evaluated ones included: the proof needs them.
         descriptions: description by normalised statement.
         settings: which sets, which parts, how many pairs (`limit`), how many of them with another's text (`shuffle`).
         count_tokens: the text tower's token count.

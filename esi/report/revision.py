@@ -6,7 +6,7 @@ import posixpath
 from typing import Any
 
 from dvc.api import DVCFileSystem
-from dvc.dependency.param import ParamsDependency
+from dvc.dependency import Dependency, ParamsDependency
 from dvc.exceptions import DvcException, OutputNotFoundError
 from dvc.fs import localfs
 from dvc.repo.graph import get_subgraph_of_nodes
@@ -87,15 +87,29 @@ class Revision:
         for stage in get_subgraph_of_nodes(self._needs, [out.stage]):
             for item in (*stage.deps, *stage.outs):
                 if not item.hash_info:
-                    return f"dvc.lock does not say with which {item} stage {stage.addressing} was run"
+                    return f"dvc.lock does not say with which {item} stage {stage.name} was run"
                 if isinstance(item, ParamsDependency):
                     for key in item.status().get(str(item), ()):
-                        return f"stage {stage.addressing} was run with other settings in {key}"
+                        return f"stage {stage.name} was run with other settings in {key}"
                 else:
-                    other, before = seen.setdefault(item.def_path, (stage.addressing, item.hash_info))
+                    other, before = seen.setdefault(item.def_path, (stage.name, item.hash_info))
                     if item.hash_info != before:
-                        return f"stages {other} and {stage.addressing} were run with different contents of {item.def_path}"
+                        return f"stages {other} and {stage.name} were run with different contents of {item.def_path}"
+            for dep in stage.deps:
+                if maker := self._made_another(dep):
+                    return f"stages {maker} and {stage.name} were run with different contents of {dep.def_path}"
         return None
+
+    def _made_another(self, dep: Dependency) -> str | None:
+        """The stage that writes the folder in which a dependency is a file, where it wrote another file than that."""
+        try:
+            [out] = self._repo.find_outs_by_path(dep.fs_path, strict=False)
+        except OutputNotFoundError:
+            return None
+        made = (
+            None if out.fs_path == dep.fs_path else out.get_obj(dep.fs_path)
+        )  # None as well where the cache lacks the folder
+        return None if made is None or made.oid == dep.hash_info.value else str(out.stage.name)
 
     def _text(self, path: str) -> str | None:
         if not self._files.exists(path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from os.path import normpath
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -29,6 +29,10 @@ class Simulate(Section):
     prevalence: Decides[Annotated[dict[SimulatedSet, dict[str, Share]], NULL_IS_EMPTY]]
     folder: Private[Path]
 
+    def draws(self, place: Path) -> bool:
+        """Whether the stage `simulate` writes what lies there."""
+        return any(place.resolve().is_relative_to((self.folder / name).resolve()) for name in get_args(SimulatedSet))
+
 
 class Folds(Section):
     """Which of a data set's folds are for what; a fold in none of the lists is left out of everything."""
@@ -51,6 +55,10 @@ class Folds(Section):
             if fold in getattr(self, split):
                 return split
         return "unused"
+
+    def empty(self) -> list[str]:
+        """The splits without a fold."""
+        return [split for split in ("train", "validation", "test") if not getattr(self, split)]
 
 
 class Release(Section):
@@ -84,7 +92,15 @@ class PtbxlRelease(Release):
 
 class MimicRelease(Release):
     format: Private[Literal["mimic"]]
-    patients: Private[Path | None]
+    patients: Private[Path | None]  # below root, or an absolute path
+
+    @model_validator(mode="before")
+    @classmethod
+    def _patients_below_root(cls, content: Any) -> Any:
+        match content:
+            case {"root": str() | Path() as root, "patients": str() | Path() as patients}:
+                return {**content, "patients": Path(root) / patients}
+        return content
 
 
 class LabelColumns(Section):

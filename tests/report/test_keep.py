@@ -22,9 +22,14 @@ ingest: {ptbxl: {root: data/ptbxl, folds: {test: [10]}}}
 """
 STAGES = """
 stages:
+  sets:
+    cmd: PYTHON make.py sets
+    params: [ingest]
+    outs: [data/sets]
   pretrain:
     cmd: PYTHON make.py pretrain
     params: [train]
+    deps: [data/sets/pretrain.txt]
     outs: [data/model.json, {metrics/pretrain.json: {cache: false}}, {metrics/ingest/ptbxl.json: {cache: false}}]
   results:
     cmd: PYTHON make.py results
@@ -44,7 +49,10 @@ def write(path, content):
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content if isinstance(content, str) else json.dumps(content))
-if sys.argv[1] == "pretrain":
+if sys.argv[1] == "sets":
+    write("data/sets/pretrain.txt", re.search("test: .*]", text)[0])
+    write("data/sets/results.txt", "")
+elif sys.argv[1] == "pretrain":
     write("data/model.json", {"cap": cap})
     write("metrics/pretrain.json", {"parameters_signal_encoder": 5, "n_train": 7, "loss": 1.5})
     write("metrics/ingest/ptbxl.json", {"records": 12})
@@ -71,7 +79,9 @@ def git(*arguments: str) -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pipeline with one commit and two experiments: without captions, and with other passages, which were only scored."""
+    """A pipeline with one commit and three experiments: without captions; with other passages, which were only scored; with
+    other folds, of which nothing but the list of the sets was made.
+    """
     root = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -90,6 +100,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         dvc("exp", "run", "-q", "-n", "no-captions", "-S", "train.lambda_cap=0")
         git("reset", "--hard")
         dvc("exp", "run", "-q", "-n", "passages", "-S", "describe.top_k=4", "score_descriptions")
+        git("reset", "--hard")
+        dvc("exp", "run", "-q", "-n", "folds", "-S", "ingest.ptbxl.folds.test=[9]", "sets")
         git("reset", "--hard")
         dvc("checkout", "-q")
     return root
@@ -130,6 +142,15 @@ def test_an_experiment_is_kept_with_its_own_settings_and_figures(keep, capsys: p
     assert list(kept.tables["linear_probe"]) == ["ptbxl-super"]
     assert read_experiment(Path("data/experiments/main.json")).details("linear_probe", "ptbxl-super")[0]["auroc"] == "0.75"
     assert "no-captions: kept pretrain, score_descriptions, linear_probe" in capsys.readouterr().out
+
+
+def test_figures_of_other_sets_than_the_revisions_are_old(keep, capsys: pytest.CaptureFixture[str]) -> None:
+    keep("folds")
+    said = capsys.readouterr().out
+    assert "pretrain: stages sets and pretrain were run with different contents of data/sets/pretrain.txt" in said
+    assert "linear_probe: stages sets and pretrain were run" in said
+    kept = read_experiment(Path("data/experiments/folds.json"))
+    assert set(kept.figures) == {"score_descriptions"}
 
 
 def test_keeping_again_writes_the_same_bytes(keep) -> None:

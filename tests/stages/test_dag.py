@@ -22,7 +22,7 @@ from tests.stages import tiny
 PREDICTED = {"zero_shot", "linear_probe", "fine_tune"}
 EVALUATED = PREDICTED | {"results", "identify", "retrieval", "caption", "distribution", "report"}
 TRAINED = EVALUATED | {"pretrain"}
-RESAMPLED = {"results", "identify", "retrieval", "caption", "distribution", "report"}
+RESAMPLED = {"results", "retrieval", "caption", "report"}
 
 
 class Project:
@@ -77,7 +77,7 @@ def ran(output: str) -> set[str]:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     made = Project(tmp_path_factory.mktemp("project"))
     output = made("dvc", "repro")
-    assert {"code", "simulate", "ingest@mimic", "describe", "pairs"} | TRAINED <= ran(output)
+    assert {"code", "simulate", "sets", "ingest@mimic", "describe", "pairs"} | TRAINED <= ran(output)
     made("git", "add", "-A")
     made.commit()
     yield made
