@@ -140,7 +140,7 @@ def write_release(root: Path, layout: str, records: Sequence[dict[str, bytes]]) 
 
 
 def record_id(layout: str, number: int) -> str:
-    """As the readers make it from what `write_release` writes."""
+    """The id that the readers give to record `number` of `write_release`."""
     match layout:
         case "ptbxl" | "mimic":
             return str(number + 1)

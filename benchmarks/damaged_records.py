@@ -46,7 +46,7 @@ class Damaged(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a record: a row of the table, or a reason why not."""
+    """The result of ingesting a record: a row of the table, or the reason of its quarantine."""
 
     signal: str | None  # the hash of what the table holds
     checksum_errors: int | None
@@ -54,7 +54,7 @@ class Outcome(NamedTuple):
 
 
 def damaged(sound: dict[str, list[Original]], records: int, seed: int) -> list[Damaged]:
-    """So many records, all layouts and damages in turn."""
+    """Damaged records, all layouts and damages in turn."""
     rng = np.random.default_rng(seed)
     drawn = []
     layouts = sorted(sound)

@@ -1,4 +1,4 @@
-"""What can befall a record's files, one damage at a time; each changes the files in place and is drawn by `rng`."""
+"""Damages to a record's files, one function each: it changes the files in place, at a place that `rng` draws."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def _samples(files: Files, rng: np.random.Generator) -> tuple[str, bytearray, in
 
 
 def flip_bit(files: Files, rng: np.random.Generator) -> None:
-    """One bit of one sample."""
+    """Flip one bit of one sample."""
     name, data, place = _samples(files, rng)
     data[place] ^= 1 << int(rng.integers(8))
     files[name] = bytes(data)
 
 
 def overwrite(files: Files, rng: np.random.Generator) -> None:
-    """Up to 512 bytes of samples by anything."""
+    """Overwrite up to 512 bytes of samples by random ones."""
     name, data, place = _samples(files, rng)
     end = min(place + int(rng.integers(1, 513)), len(data))
     data[place:end] = rng.bytes(end - place)
@@ -35,7 +35,7 @@ def overwrite(files: Files, rng: np.random.Generator) -> None:
 
 
 def zero(files: Files, rng: np.random.Generator) -> None:
-    """A block of 512 to 4,096 bytes that the disk gave back empty."""
+    """Set a block of 512 to 4,096 bytes to zero, as a disk does that lost it."""
     name, data, place = _samples(files, rng)
     end = min(place + 512 * int(rng.integers(1, 9)), len(data))
     data[place:end] = bytes(end - place)
@@ -43,21 +43,21 @@ def zero(files: Files, rng: np.random.Generator) -> None:
 
 
 def insert(files: Files, rng: np.random.Generator) -> None:
-    """Up to 16 bytes between two samples: all that follow move."""
+    """Insert up to 16 bytes between two samples, so that all that follow move."""
     name, data, place = _samples(files, rng)
     data[place:place] = rng.bytes(int(rng.integers(1, 17)))
     files[name] = bytes(data)
 
 
 def lose(files: Files, rng: np.random.Generator) -> None:
-    """Up to 16 bytes of samples: all that follow move, and the file is too short."""
+    """Remove up to 16 bytes of samples, so that all that follow move and the file is too short."""
     name, data, place = _samples(files, rng)
     del data[place : place + int(rng.integers(1, 17))]
     files[name] = bytes(data)
 
 
 def cut(files: Files, rng: np.random.Generator) -> None:
-    """Any file, a header too, ends early."""
+    """Cut off the end of a file, which may be the header."""
     name = sorted(files)[rng.integers(len(files))]
     files[name] = files[name][: int(rng.integers(len(files[name])))]
 
@@ -70,7 +70,7 @@ def _header(files: Files, rng: np.random.Generator) -> tuple[str, list[bytes]]:
 
 
 def exchange_lines(files: Files, rng: np.random.Generator) -> None:
-    """Two signal lines with all that stands in them: their leads' names go to other samples."""
+    """Exchange two signal lines of a header, so that the leads' names belong to other samples."""
     names = sorted(name for name in files if name.endswith(".hea") and len(files[name].splitlines()) > 12)
     name = names[rng.integers(len(names))]
     lines = files[name].splitlines(keepends=True)
@@ -80,21 +80,21 @@ def exchange_lines(files: Files, rng: np.random.Generator) -> None:
 
 
 def repeat_line(files: Files, rng: np.random.Generator) -> None:
-    """A line of a header stands there twice."""
+    """Repeat a line of a header."""
     name, lines = _header(files, rng)
     place = int(rng.integers(len(lines)))
     files[name] = b"".join([*lines[: place + 1], *lines[place:]])
 
 
 def lose_line(files: Files, rng: np.random.Generator) -> None:
-    """A line of a header is gone."""
+    """Remove a line of a header."""
     name, lines = _header(files, rng)
     del lines[int(rng.integers(len(lines)))]
     files[name] = b"".join(lines)
 
 
 def flip_header_bit(files: Files, rng: np.random.Generator) -> None:
-    """One bit of a header."""
+    """Flip one bit of a header."""
     name, lines = _header(files, rng)
     data = bytearray(b"".join(lines))
     data[int(rng.integers(len(data)))] ^= 1 << int(rng.integers(8))
@@ -102,7 +102,7 @@ def flip_header_bit(files: Files, rng: np.random.Generator) -> None:
 
 
 def insert_in_header(files: Files, rng: np.random.Generator) -> None:
-    """Up to 16 bytes of anything, or of one character, somewhere in a header."""
+    """Insert up to 16 bytes, random or of one character, into a header."""
     name, lines = _header(files, rng)
     data = b"".join(lines)
     place, count = int(rng.integers(len(data) + 1)), int(rng.integers(1, 17))

@@ -67,7 +67,7 @@ def cases(count: int, seed: int) -> list[tuple[Question, str]]:
 
 
 def settings_for(base_url: str, concurrency: int) -> Describe:
-    """The settings of params.yaml, but for the server, how much at once, and pauses that are worth it here."""
+    """The settings of params.yaml with this benchmark's server, its concurrency and short pauses."""
     changes = {"provider": "openai", "model": "m", "base_url": base_url, "concurrency": concurrency, "max_retries": 20}
     shipped = params.load(ROOT / "params.yaml").describe
     return shipped.model_copy(update={**changes, "timeout_s": 20.0, "sentences": SENTENCES})

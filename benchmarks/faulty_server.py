@@ -62,7 +62,7 @@ FAULTS = [*BILLED, *USELESS]
 
 @dataclass
 class Billed:
-    """One answer that the server gave whole."""
+    """An answer that the server sent completely, and bills."""
 
     key: str
     statement: str
@@ -92,7 +92,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that was killed is no news."""
+        """Say nothing of a client that was killed."""
 
 
 @contextmanager

@@ -60,7 +60,7 @@ class State:
     begun: list[str] = field(default_factory=list)
 
     def due(self, stage: str) -> str | None:
-        """Whose planned kill the stage gets: its own, or that of an earlier one that ended before its moment."""
+        """The stage whose planned kill is next: this one, or an earlier one that ended before its kill came."""
         return next((name for name in (stage, *self.begun) if self.left.get(name)), None)
 
 

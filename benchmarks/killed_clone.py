@@ -60,7 +60,7 @@ class Clone:
 
     @classmethod
     def of_commit(cls, folder: Path, other: Clone) -> Clone:
-        """A clone at another one's commit, whatever became of the project meanwhile."""
+        """A clone at the commit of another clone, even if the project has moved on."""
         return cls._cloned(folder, other.folder)
 
     @classmethod
@@ -69,14 +69,14 @@ class Clone:
         return cls(folder)
 
     def git(self, *arguments: str) -> str:
-        """What Git says in the clone."""
+        """The output of a Git command in the clone."""
         done = subprocess.run(
             ["git", *arguments], cwd=self.folder, env=self.environment(), capture_output=True, text=True, check=True
         )
         return done.stdout
 
     def environment(self) -> dict[str, str]:
-        """This one, with the interpreter that runs the harness first on the path and nothing that leads out of the clone."""
+        """This process's environment, its interpreter first on the path, without variables that point out of the clone."""
         kept = {name: value for name, value in os.environ.items() if name not in ("DVC_ROOT", "PYTHONPATH")}
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
         return kept | IDENTITY | {"PATH": path, "DVC_NO_ANALYTICS": "1"}
@@ -139,7 +139,7 @@ class Clone:
             yield from (Path(top) / name for name in names)
 
     def untracked(self) -> set[str]:
-        """What `git status` shows as new."""
+        """The files that `git status` lists as untracked."""
         shown = self.git("status", "--porcelain", "--untracked-files=all").splitlines()
         return {line[3:] for line in shown if line.startswith("??")}
 

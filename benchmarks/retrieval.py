@@ -50,7 +50,7 @@ def plain(name: str) -> str:
 
 
 def entry_of_concepts(names: Mapping[str, str]) -> dict[str, str]:
-    """The handbook's entry for each concept that one is named after.
+    """The handbook's entry of each concept that has one by its name.
 
     Args:
         names: entry by `plain` name.

@@ -160,7 +160,7 @@ def main() -> None:
     parser.add_argument("--size", choices=("nano", "tiny"), default="nano", help="of the supervised ConvNeXt")
     parser.add_argument("--seed", type=int, default=0, help="of records, weights, batches and resamples")
     parser.add_argument("--model", type=Path, default=Path("data/model"), help="an exported ESI, for zero-shot")
-    parser.add_argument("--only", choices=("supervised", "zero-shot"), help="the other stays as --out has it")
+    parser.add_argument("--only", choices=("supervised", "zero-shot"), help="the results of the other in --out are kept")
     parser.add_argument("--resamples", type=int, default=1000, help="of the subjects, for the intervals")
     parser.add_argument("--out", type=Path, default=RESULTS / "sim_to_real.json")
     arguments = parser.parse_args()
@@ -212,7 +212,7 @@ def main() -> None:
 
 
 def other_half(path: Path, only: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """What `path` holds of the half that is not measured anew; nothing if that was on other records or settings."""
+    """The results in `path` of the half that is not measured anew; empty if they are of other records or settings."""
     held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     if any(held.get(name) != value for name, value in asked.items()):
         return {}

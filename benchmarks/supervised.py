@@ -89,7 +89,7 @@ def train(
 
 
 def adamw(objective: Objective) -> torch.optim.AdamW:
-    """Matrices decay, nothing else does."""
+    """AdamW with weight decay on matrices alone."""
     matrices = [part for part in objective.parameters() if part.ndim >= 2]
     others = [part for part in objective.parameters() if part.ndim < 2]
     groups = [{"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}]
@@ -98,7 +98,7 @@ def adamw(objective: Objective) -> torch.optim.AdamW:
 
 @torch.inference_mode()
 def pooled(size: str, seed: int, signals_NCT: np.ndarray, valid_N: np.ndarray, batch_size: int) -> np.ndarray:
-    """What a frozen encoder with random weights makes of records: its pooled vectors [N, D] float32."""
+    """Pooled vectors [N, D] float32 of records by a frozen encoder with random weights."""
     encoder = fresh_encoder(size, len(LEADS), seed).to("cuda" if torch.cuda.is_available() else "cpu").eval()
     device, batch = next(encoder.parameters()).device, batches(signals_NCT, valid_N)
     parts = []

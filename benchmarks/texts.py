@@ -79,7 +79,7 @@ def memory() -> float:
 
 
 def open_mapped(path: Path) -> PairData:
-    """As `load_pairs`, over signals that take no room."""
+    """Open pairs as `load_pairs` does, with signals of size zero."""
     columns = PairColumns(path, "train")
     ids = columns["record_id"].to_pylist()
     signals = np.broadcast_to(np.zeros((1, 12, 10), np.int16), (len(ids), 12, 10))
@@ -88,7 +88,7 @@ def open_mapped(path: Path) -> PairData:
 
 
 def open_as_lists(path: Path) -> dict[str, list[str]]:
-    """The straightforward way."""
+    """Open pairs as lists of strings."""
     pairs = pl.read_parquet(path).filter(pl.col("split") == "train")
     return {name: pairs[name].to_list() for name in ("record_id", *COLUMN.values())}
 

@@ -167,7 +167,7 @@ def peak_operations(name: str) -> float | None:
 
 
 def top_kernels(step: Step) -> list[dict[str, Any]]:
-    """What takes most of a step on the device, by its own time."""
+    """The kernels that take most of a step on the device, by their own time."""
     cuda = step.device.type == "cuda"
     activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * cuda
     batches = list(step.made(PROFILED_STEPS))

@@ -1,4 +1,4 @@
-"""What of the project's code each stage's results depend on: data/code/<stage>.txt, which that stage depends on.
+"""The files of the project's code that each stage depends on, with their hashes: data/code/<stage>.txt.
 
 DVC sees no imports. An edit of a module changes the files of the stages that import it, directly or not, and no other.
 """

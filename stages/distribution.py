@@ -1,4 +1,4 @@
-"""How far each test set lies from the pretraining ECGs in the models' eyes."""
+"""How far the models' features of each test set lie from those of the pretraining ECGs."""
 
 from __future__ import annotations
 

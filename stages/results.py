@@ -1,4 +1,4 @@
-"""What the predictions of all protocols are worth: figures with intervals, controls and pictures."""
+"""Figures of the predictions of all classification protocols, with intervals, controls and pictures."""
 
 from __future__ import annotations
 

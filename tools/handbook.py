@@ -79,7 +79,7 @@ def _part(section: Section) -> str:
 
 
 def findings(data: Path | str) -> dict[str, str]:
-    """Each finding of the project's tables, as the table names it, with the table that has it first.
+    """Each finding of the project's tables in the table's words, with the first table that has it.
 
     Raises:
         EsiError: a table is absent or has no such column.

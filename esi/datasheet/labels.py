@@ -54,7 +54,7 @@ def unlabelled(folder: Path) -> int:
 
 
 def shown(labels: pl.DataFrame) -> pl.DataFrame:
-    """What stands for the set in the page and the picture: its codes, or the findings where it has none.
+    """The labels that the page and the picture show: the set's codes, or its findings where it has no codes.
 
     The statements of a set with codes are the codes' own descriptions.
     """

@@ -38,7 +38,7 @@ NOISE_STYLES = {
 
 
 def draw_all(folder: Path, counts: Mapping[str, Counts], labels: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Draw what the data sets have something to show for.
+    """Draw every picture for which at least one data set has data.
 
     Args:
         folder: receives the pictures.

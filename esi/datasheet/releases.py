@@ -1,4 +1,4 @@
-"""What a person wrote down about each public release: the facts of a datasheet that no table holds."""
+"""Facts on each public release that no table holds, written by hand in releases.toml."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """One file over HTTP: into `<file>.part`, resumed after a drop, checked against its SHA-256, and only then renamed.
 
-What a server may do is met as RFC 9110 has it: 206 goes on where `.part` ends, 200 starts it anew, 416 says that it is
+Responses are handled as RFC 9110 says: 206 goes on where `.part` ends, 200 starts it anew, 416 says that it is
 complete or too long; 408, 425, 429 and 5xx are asked again, after `Retry-After` (all connections wait) or with exponential
 back-off and jitter. A limited number of attempts in a row may bring no new byte. One `Server` serves all workers: its
 connections are kept alive, so that a small file costs one round trip.

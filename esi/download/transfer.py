@@ -1,4 +1,4 @@
-"""All files of a selection: what is there and right is left alone, the rest is fetched by a few workers.
+"""All files of a selection: those that are present and verified stay, a few workers fetch the others.
 
 How it scales, for MIMIC-IV-ECG's 1.6 million files: the file list stays on disk (`listing`), the files to fetch are an
 array of 8-byte offsets, a few entries a worker are in flight, and the record of verified files is an SQLite file: memory

@@ -66,7 +66,7 @@ class Verified:
         return bytes(noted).hex()
 
     def add(self, path: str, sha256: str, status: os.stat_result) -> None:
-        """Note that the file, as `status` has it, was hashed to `sha256`."""
+        """Note that the file, with the size and time in `status`, has the checksum `sha256`."""
         if not self._connection.in_transaction:
             self._connection.execute("BEGIN")
         self._connection.execute(

@@ -1,4 +1,4 @@
-"""What the report is made of: the figures, tables and pictures that the other stages left in metrics/ and data/.
+"""The report's input: the figures, tables and pictures that the other stages wrote to metrics/ and data/.
 
 What a run did not make is absent, and the page says so; a file that cannot be read ends the stage with its name.
 """
@@ -60,7 +60,7 @@ class Figure(BaseModel):
         return {name: value for name, value in self.__pydantic_extra__.items() if isinstance(value, float)}
 
     def remarks(self, kind: str) -> dict[str, str]:
-        """What is said of other models, such as `not_available`, by their names."""
+        """The remarks of a kind, such as `not_available`, by the model's name."""
         said = {key: value for key, value in self.__pydantic_extra__.items() if key.endswith(f"_{kind}")}
         return {key.removesuffix(f"_{kind}"): str(value) for key, value in said.items()}
 

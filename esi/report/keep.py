@@ -25,7 +25,7 @@ MODELS = (EVALUATED, SUPERVISED)  # whose lines are kept: they follow from the e
 
 
 def keep(name: str) -> tuple[Experiment, list[str]]:
-    """What the report needs of a revision, and sentences on what of it was left out.
+    """The settings and figures of a revision that the report uses, and a sentence for each figure that was left out.
 
     Raises:
         EsiError: there is no such revision, it has no figures of its own settings, or not as this version writes them.

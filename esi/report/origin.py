@@ -1,4 +1,4 @@
-"""What was run: whether its ECGs are simulated, and its model and data in a few lines."""
+"""The run in a few lines: its model, its data, and whether its ECGs are simulated."""
 
 from __future__ import annotations
 

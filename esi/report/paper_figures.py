@@ -1,4 +1,4 @@
-"""The paper's Figures 4 to 7, with what this run has for them."""
+"""The paper's Figures 4 to 7 with the points of this run and of kept experiments."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Result:
-    """What one run says of a figure."""
+    """A figure of one run: the line of its table."""
 
     run: Run
     line: Line

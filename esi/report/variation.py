@@ -29,7 +29,7 @@ UNKNOWN = Effect(decides=True, private=True)  # of what an older version had, an
 
 @dataclass(frozen=True)
 class Setting:
-    """What a key of params.yaml says of itself; `part` is the part of a run that it belongs to, "" if no section has it."""
+    """The metadata of a key of params.yaml; `part` is the part of a run that it belongs to, "" if no section has it."""
 
     part: str = ""
     effect: Effect = UNKNOWN
@@ -64,7 +64,7 @@ def _sections(annotation: Any) -> list[type[Section]]:
 
 
 def setting(key: str) -> Setting:
-    """What a key says of itself, or else the setting or section that holds it."""
+    """The metadata of a key, or else of the setting or section that holds it."""
     parts = key.split(".")
     for end in range(len(parts), 0, -1):
         for known in (parts[:end], [parts[0], "*", *parts[2:end]]):

@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PageText:
-    """What stands under one heading on one page."""
+    """The text under one heading on one page."""
 
     heading: tuple[str, ...]  # from the outermost
     page: int  # from 1

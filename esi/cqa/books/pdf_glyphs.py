@@ -26,7 +26,7 @@ def mended(text: str, words: set[str]) -> str:
 
 
 def lost(text: str) -> int:
-    """How many characters of a text nobody can read."""
+    """How many characters of a text are unreadable."""
     return len(re.findall(f"[{_LOST}]", text))
 
 

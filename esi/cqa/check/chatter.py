@@ -1,4 +1,4 @@
-"""What a model says to its reader: "Sure! Here is a description ...", "Let me know if ...", "According to passage 1"."""
+"""Words of a model to its reader: "Sure! Here is a description ...", "Let me know if ...", "According to passage 1"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a text says in numbers: "a QRS duration of 120 ms or more" is (QRS, 120, infinity).
+"""Numerical claims of a text: "a QRS duration of 120 ms or more" is (QRS, 120, infinity).
 
 Only plain wordings are read: between a quantity and its value there may be nothing but the words below. "The S wave of a QRS
 complex is wider than 40 ms" or "the QRS duration, normally below 100 ms, rises" is no claim on a condition's QRS duration.

@@ -1,4 +1,4 @@
-"""What a model thought before it answered: cut away where it is certain which part is the answer, named where it is not.
+"""Reasoning before an answer: removed where it is certain which part is the answer, otherwise reported.
 
 Reasoning comes between tags (<think>, [THINK], <|channel|>analysis), under labels ("Reasoning: ... Final answer: ..."), or
 as plain talk ("Okay, the user wants ..."). A chat template that opens the tag itself leaves the closing tag alone.

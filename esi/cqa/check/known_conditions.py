@@ -1,4 +1,4 @@
-"""What the checks of answers know: the conditions of the project's handbook, and its words.
+"""The conditions and words of the project's handbook, by which answers are checked.
 
 It is read from the checkout, whichever books descriptions are written from. Of other Markdown books in that folder the
 entries with a section "ECG criteria" count as well.

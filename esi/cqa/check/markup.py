@@ -1,4 +1,4 @@
-"""Markdown, HTML, LaTeX and citation marks in a model's answer: taken out where the text is the same without, else named.
+"""Markdown, HTML, LaTeX and citation marks in a model's answer: removed where the text says the same without, else reported.
 
 `plain_text` undoes what only decorates (emphasis, list marks, <b>, "$\\geq 120$ ms", "[1]", one title); `markup` finds
 what is left and what cannot be undone (tables, several headings, code, equations). "<0.12 s", "[V1-V3]" and "R<S" are none.
@@ -75,7 +75,7 @@ def plain_text(text: str) -> str:
     """The text without markup that only decorates it; its lines stay. What is more than decoration is left as it is.
 
     >>> plain_text("**LBBB** shows a QRS of $\\\\geq 120$ ms [1] in V<sub>1</sub> &gt; V2.")
-    'LBBB shows a QRS of ≥ 120 ms in V1 > V2.'
+    'LBBB shows a QRS of ≥120 ms in V1 > V2.'
     """
     text = readable(text)
     if (fenced := _FENCE.fullmatch(text)) and "```" not in fenced["inside"]:

@@ -1,4 +1,4 @@
-"""Facts on a particular person, which nobody gave to the model: a description is of a finding, never of somebody."""
+"""Facts on a particular person in an answer: the model was given none, and a description is of a finding alone."""
 
 from __future__ import annotations
 

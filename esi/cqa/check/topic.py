@@ -44,7 +44,7 @@ class _Condition:
 
 
 def other_topic(answer: str, statement: str, passages: Sequence[Passage]) -> str | None:
-    """The name of another condition that the answer is about; None where it is about the statement, or nobody can tell.
+    """The name of another condition that the answer is about; None where it is about the statement, or that cannot be told.
 
     Args:
         answer: plain text.

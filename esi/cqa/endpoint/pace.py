@@ -34,7 +34,7 @@ class Pace:
             return start - now
 
     def hold_back(self, seconds: float, now: float) -> None:
-        """No further request before `now` + `seconds`: the server said so to one thread and means all."""
+        """Allow no request of any thread before `now` + `seconds`, because the server asked one of them to wait."""
         with self._lock:
             self._free = max(self._free, now + seconds)
 

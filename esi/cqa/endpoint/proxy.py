@@ -1,4 +1,4 @@
-"""Whether a request passes a proxy: what is asked of this machine or a private network stays there.
+"""Whether a request passes a proxy: by default, none to this machine or a private network does.
 
 Proxies come from the environment, as everywhere (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY). By default they serve hosts
 outside alone, whatever NO_PROXY lists: prompts that are promised to a server of one's own are not shown to a third.

@@ -1,7 +1,7 @@
-"""What a server's 200 holds: bytes of a bounded size, read in a bounded time, that are one JSON object and no error.
+"""The body of a response with status 200: one JSON object, no error, of bounded size, read in bounded time.
 
 Servers, gateways and proxies send anything under that status: HTML, nothing, half a body, an error as JSON. All of it ends
-as `Unusable`, which whoever asked may try again.
+as `Unusable`, after which the caller may try again.
 """
 
 from __future__ import annotations

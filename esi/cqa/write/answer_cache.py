@@ -33,7 +33,7 @@ class AnswerCache:
         self._readable = readable
 
     def reading(self, readable: Reader) -> AnswerCache:
-        """The same answers for somebody who cannot read all: one that `readable` gives None for counts as never given."""
+        """The same cache for a reader of only some answers: one for which `readable` gives None counts as absent."""
         return AnswerCache(self._folder, readable)
 
     def path(self, key: str) -> Path:

@@ -1,4 +1,4 @@
-"""What the Batch API sends: batches, and files of answers and of errors, a JSON object a line, any of them broken."""
+"""Responses of the Batch API: batches, and files of answers and errors, a JSON object a line; any may be broken."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def batch_of(content: Mapping[str, Any]) -> Batch:
     """A batch as the server describes it.
 
     Raises:
-        Unusable: it has no id, or a status that nobody knows: waiting for that one to end may take for ever.
+        Unusable: it has no id, or an unknown status, for whose end one might wait for ever.
     """
     id_, status = words(content.get("id")), content.get("status")
     if not id_ or status not in (*_RUNNING, *_OVER):

@@ -1,4 +1,4 @@
-"""What a run spends on a model, and the limit that it never crosses."""
+"""The tokens and money that a run spends on a model, and the limit that it never crosses."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def cost_usd(tokens: Tokens, budget: Budget) -> float | None:
 
 @dataclass
 class Request:
-    """One request in flight: at worst it costs `worst`; whoever sends it sets `used` once that is known."""
+    """One request in flight: at worst it costs `worst` tokens; its sender sets `used` once the true number is known."""
 
     worst: Tokens
     used: Tokens | None = None
@@ -48,7 +48,7 @@ class Request:
 
 @dataclass
 class Ledger:
-    """The tokens of one run, by what is known of them. Safe for threads.
+    """The tokens of one run: spent, estimated and in flight. Safe for threads.
 
     A request is let go only if the limit holds even when it and all others in flight cost their worst case. Where that does
     not hold but others are in flight, it waits: they may turn out cheaper.

@@ -1,4 +1,4 @@
-"""What the cache keeps of a chat answer, and what of it can be read again.
+"""The form in which the cache keeps a chat answer, and how it is read again.
 
 A key of the cache is only ever filled with what `answer_of` gives, and `readable` reads what older versions left there.
 """

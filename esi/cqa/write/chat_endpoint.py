@@ -28,7 +28,7 @@ _ABOUT_THE_REQUEST = (400, 404, 422, 500, 501)  # statuses under which servers s
 
 
 class Refused(EsiError):
-    """The server never answers this request; another one it may."""
+    """The server refuses this request for good; it may answer another one."""
 
 
 class ChatEndpoint:
@@ -160,5 +160,5 @@ class ChatEndpoint:
 
 
 def worst_case(messages: list[dict[str, str]], max_tokens: int) -> Tokens:
-    """More tokens than any byte-level tokenizer makes of a request: one a byte, and `max_tokens` of answer."""
+    """An upper limit of a request's tokens: one a byte, the most of any byte-level tokenizer, and `max_tokens` of answer."""
     return Tokens(sum(len(message["content"].encode()) + MESSAGE_TOKENS for message in messages), max_tokens)

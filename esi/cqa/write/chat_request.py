@@ -1,4 +1,4 @@
-"""How a request is put to a server: under which names, and what it does not take.
+"""The form of a chat request: which names of fields a server takes, and which fields it refuses.
 
 Servers differ: reasoning models take `max_completion_tokens` instead of `max_tokens` and no temperature, some templates no
 system message. None of this changes what is asked, so none of it is in the cache's keys: what was paid for stays found.

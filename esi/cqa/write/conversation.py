@@ -1,4 +1,4 @@
-"""What is said to a model for one statement: the question, and, after an answer that is refused, why.
+"""The messages to a model on one statement: the question and, after a refused answer, the reason of the refusal.
 
 What is sent: the system prompt, the question with the statement's text, and the retrieved passages. Nothing of a record or a
 person is known here.
@@ -27,7 +27,7 @@ _NO_TEXT = {"Cc", "Cs", "Cn"}  # control characters, halves of characters, none 
 
 
 class Conversation:
-    """One question's requests, in turn, and what their answers amount to.
+    """The requests of one question, one after the other, and the description that results.
 
     `request` is the next one as the cache knows it, None once an answer is accepted or all tries are used up; `take` gives
     its answer.

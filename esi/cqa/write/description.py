@@ -1,4 +1,4 @@
-"""What a description writer is asked and what it gives back."""
+"""The question to a writer of descriptions, and the description that it returns."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request to a model and what came of it."""
+    """One request to a model with its answer or rejection."""
 
     request: str  # its hash, which names its file in the cache
     model: str | None  # that says it answered: a snapshot, or what a proxy chose

@@ -1,4 +1,4 @@
-"""What describing would cost, without sending anything: `python -m stages.describe --dry-run`."""
+"""The cost of describing, estimated without sending anything: `python -m stages.describe --dry-run`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def missing_requests(
 
 
 def so_far(question: Question, settings: Describe, cache: AnswerCache) -> Description:
-    """What the cache's answers to a question amount to; its text is "" where none is accepted."""
+    """The description by the cache's answers to a question; its text is "" where none is accepted."""
     return _replayed(question, settings, cache).description(None)
 
 

@@ -151,7 +151,7 @@ def _walk(
     """Draw all rows [N, K] by `luck` [N, K] (uniform; small is present), in order.
 
     Args:
-        forced, barred: [N, K] what is there, or is not, whatever luck says.
+        forced, barred: [N, K] conditions that are present, or absent, without a draw.
         targets: shares to solve the rows' `intercepts` for, in place; the other rows keep theirs.
         must: rows whose target is an error where it cannot be had; `where` names the setting that asks for them.
     """

@@ -1,4 +1,4 @@
-"""What electrodes add: baseline wander, muscle, mains and electrode motion, on the nine electrodes.
+"""Noise of the nine electrodes: baseline wander, muscle, mains and motion.
 
 The noise of an electrode reaches the leads as its potential does, so that Einthoven's and Goldberger's equations hold
 for it too. Spectra and levels are the recorder's (`recorders`).
@@ -37,7 +37,7 @@ LOOSE = 4.0  # how much noisier a loose electrode is
 
 @dataclass(frozen=True)
 class Noise:
-    """Noise of the eight independent leads, and what a person who looks at the record would note down."""
+    """Noise of the eight independent leads, and the kinds of noise that a reader of the record would note."""
 
     eight: Floats32  # [N, 8, T] mV: I, II, V1..V6
     wander_mV: Floats  # [N] RMS of a chest electrode

@@ -1,4 +1,4 @@
-"""What was drawn, of each record: intervals, axis, and where every P, QRS and T begins and ends."""
+"""The ground truth of each record: its intervals and axis, and where every P, QRS and T begins and ends."""
 
 from __future__ import annotations
 

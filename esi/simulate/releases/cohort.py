@@ -49,7 +49,7 @@ def simulate_cohort(
     processor.
 
     Args:
-        folder: what stands in `folder`/<set> is replaced.
+        folder: where the sets go; an existing `folder`/<set> is replaced.
         records: how many records of "ptbxl", "chapman", "mimic" and "icbeb"; a set that is not named is left alone.
         seed: any integer from 0.
         rare, prevalence: no condition is rarer than the one; the other replaces shares of records, by set and condition

@@ -1,4 +1,4 @@
-"""What each public data set would write about a simulated record: SCP codes, SNOMED CT numbers, CPSC2018 classes,
+"""The labels that each public data set would give to a simulated record: SCP codes, SNOMED CT numbers, CPSC2018 classes,
 statements.
 
 Legend: C conditions.
