@@ -90,4 +90,4 @@ def test_an_edit_whose_place_is_not_there_is_refused() -> None:
 
 
 def test_the_recipes_that_are_promised_are_there() -> None:
-    assert {"A new signal encoder", "A new data set"} <= set(RECIPES)
+    assert {"A new signal encoder", "A new data set", "A new pretraining method"} <= set(RECIPES)

@@ -49,4 +49,6 @@ class Method(ABC):
 
     @abstractmethod
     def prepare(self, plan: Plan, model: EcgModel, launch: Launch) -> Prepared:
-        """Batches and objective of a built model, which is on the launch's device."""
+        """Batches and objective of a built model, which is on the launch's device. What it draws, it draws by
+        `plan.train.seed`: PyTorch's generator is set to it.
+        """

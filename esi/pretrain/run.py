@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
+import torch
 
 from esi.model.ecg_model import EcgModel
 from esi.pretrain.batches import TrainingShares
@@ -58,7 +59,9 @@ def pretrain(plan: Plan, logs: Path) -> Result:
     start = Start.of(train.start_from) if train.start_from != FRESH else None
     if start is not None:
         start.into(model)
-    prepared = method.prepare(plan, model.to(launch.device), launch)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(train.seed)  # of what an objective has beside the model, such as a head
+        prepared = method.prepare(plan, model.to(launch.device), launch)
     batches = prepared.batches
     checkpoint = Checkpoint(plan.identity(prepared.objective, model.config, launch))
     if train.compile:

@@ -14,6 +14,7 @@ from esi.errors import EsiError
 from esi.model.esi import ESI
 from esi.model.manifest import SIGNAL, SUBJECT, keys, manifest, of
 from esi.pretrain.run import Result
+from esi.settings.learning import FRESH
 from tests.model.mini import mini_esi
 from tests.pretrain.tiny_run import run
 
@@ -94,6 +95,11 @@ def test_a_model_that_does_not_fit_is_refused(
     start = export(tmp_path / "start", tmp_path / "bert", **changes)
     with pytest.raises(EsiError, match=rf"pretraining cannot start from .*start \(train\.start_from\): .*{message}"):
         first_steps(tmp_path, start, **settings)
+
+
+def test_what_is_given_back_is_of_the_setting(tmp_path: Path, own_cache: Path) -> None:
+    """The folder that stands for no model is read by no one."""
+    assert run(tmp_path, start_from=FRESH, n=8, epochs=1, n_validation=0).start is None
 
 
 def test_what_is_no_model_is_refused(tmp_path: Path, own_cache: Path) -> None:

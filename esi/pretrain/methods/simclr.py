@@ -66,7 +66,7 @@ class SimCLR(Method):
 
     def prepare(self, plan: Plan, model: EcgModel, launch: Launch) -> Prepared:
         own, train = _own(plan), plan.train
-        objective = Alike(model, own, train.seed, launch.bf16).to(launch.device)
+        objective = Alike(model, own, launch.bf16).to(launch.device)
         return Prepared(
             objective,
             ViewBatches(plan.train_data, train, own, launch),
@@ -75,19 +75,17 @@ class SimCLR(Method):
 
 
 class Alike(Objective):
-    """NT-Xent of the two views, through a head of two layers whose weights are drawn by the seed."""
+    """NT-Xent of the two views, through a head of two layers."""
 
     logged = ("loss", "view_top1")
     on_cpu = frozenset({"valid_B"})
     model: EcgModel
 
-    def __init__(self, model: EcgModel, own: Settings, seed: int, bf16: bool) -> None:
+    def __init__(self, model: EcgModel, own: Settings, bf16: bool) -> None:
         super().__init__()
         self.model, self.own, self.bf16 = model, own, bf16
         dim = model.encoder.dim
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.head = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, own.projection_dim))
+        self.head = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, own.projection_dim))
 
     def loss(self, batch: dict[str, Tensor], across: bool = True) -> dict[str, Tensor]:
         """NT-Xent against the views of all processes, or, not `across`, of this one alone.
