@@ -15,8 +15,7 @@ import torch
 from esi import cache, files, sealed
 from esi.cqa.retrieve.vector_cache import VectorCache
 from esi.cqa.write.answer_cache import AnswerCache
-from esi.evaluate.fine_tune.checkpoint import Checkpoint as FineTuneCheckpoint
-from esi.pretrain.checkpoint import Checkpoint
+from esi.train.checkpoint import Checkpoint
 from tests.conftest import ROOT
 
 DAY = 86_400
@@ -79,9 +78,8 @@ def test_use_makes_an_entry_young(full: Path) -> None:
     assert cleaned(full, "answers", "vectors", "embeddings", "signals") == []
 
 
-@pytest.mark.parametrize("kind", [Checkpoint, FineTuneCheckpoint])
-def test_the_checkpoint_of_a_running_process_stays(own_cache: Path, kind: type) -> None:
-    checkpoint = kind({"run": 1})
+def test_the_checkpoint_of_a_running_process_stays(own_cache: Path) -> None:
+    checkpoint = Checkpoint({"run": 1})
     checkpoint.save({"done": torch.tensor(1)})
     assert cleaned(own_cache, days=0) == []
     again = [sys.executable, "-m", "esi.cache", "clean", "--older-than", "0"]
@@ -92,9 +90,7 @@ def test_the_checkpoint_of_a_running_process_stays(own_cache: Path, kind: type) 
 
 
 def test_a_checkpoint_whose_process_was_killed_goes(own_cache: Path) -> None:
-    code = (
-        "import os; from esi.pretrain.checkpoint import Checkpoint; Checkpoint({}).save({'a': 1}); os.kill(os.getpid(), 9)"
-    )
+    code = "import os; from esi.train.checkpoint import Checkpoint; Checkpoint({}).save({'a': 1}); os.kill(os.getpid(), 9)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
     assert cleaned(own_cache, days=0) == ["checkpoints"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -175,3 +176,11 @@ def test_paths_stand_in_one_module() -> None:
         calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
         said = {arg.value for call in calls for arg in call.args if isinstance(arg, ast.Constant)} & known
         assert not said, f"{path} names {sorted(map(str, said))}: import it from esi.paths"
+
+
+def test_nothing_that_runs_in_a_stage_needs_what_developers_run() -> None:
+    theirs = re.compile(r"^\s*(?:from|import) (?:tools|benchmarks|tests)\b", re.MULTILINE)
+    needing = [
+        str(path) for room in ("esi", "stages") for path in (ROOT / room).rglob("*.py") if theirs.search(path.read_text())
+    ]
+    assert not needing

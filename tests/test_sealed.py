@@ -30,10 +30,9 @@ from esi.ecg.tables import QUARANTINE_SCHEMA
 from esi.errors import EsiError
 from esi.evaluate.controls.features import control_features
 from esi.evaluate.encode import encode
-from esi.evaluate.fine_tune.checkpoint import Checkpoint as FineTuneCheckpoint
 from esi.pairs.columns import PairColumns
-from esi.pretrain.checkpoint import Checkpoint
 from esi.pretrain.known_texts import KnownTexts
+from esi.train.checkpoint import Checkpoint
 from tests.ecg.test_signals import LOW, write_records
 from tests.evaluate.test_controls import ecg, regular, store_of
 from tests.model.mini import mini_esi
@@ -126,12 +125,8 @@ def texts(folder: Path) -> Callable[[], Value]:
     ]
 
 
-def pretrained(folder: Path) -> Callable[[], Value]:
+def resume_state(folder: Path) -> Callable[[], Value]:
     return _state(Checkpoint({"a": 1}))
-
-
-def fine_tuned(folder: Path) -> Callable[[], Value]:
-    return _state(FineTuneCheckpoint({"a": 1}))
 
 
 def _state(checkpoint: Any) -> Callable[[], Value]:
@@ -182,7 +177,7 @@ def shards(folder: Path) -> Callable[[], Value]:
     return read
 
 
-CACHES = [signals, columns, embeddings, controls, texts, pretrained, fine_tuned, vectors, chroma, shards]
+CACHES = [signals, columns, embeddings, controls, texts, resume_state, vectors, chroma, shards]
 
 
 @pytest.mark.parametrize("cache", CACHES)

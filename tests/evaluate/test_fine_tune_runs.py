@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from esi.evaluate.fine_tune.launch import launch
 
 from esi.evaluate.ecg_set import EcgSet
 from esi.evaluate.fine_tune import runs as fine_tune_runs
@@ -16,6 +15,7 @@ from esi.evaluate.fine_tune.runs import Run, examples, fine_tune, macro_auroc, r
 from esi.evaluate.models.encoders import Candidate
 from esi.evaluate.predictions import Prediction
 from esi.settings.evaluation import FineTune
+from esi.train.launch import join
 from tests.evaluate.tiny_sets import SUPER, ecg_set, row
 from tests.model.mini import mini_esi
 
@@ -61,7 +61,7 @@ def candidate(tmp_path_factory: pytest.TempPathFactory) -> Candidate:
 
 def predicted(candidate: Candidate, ecgs: EcgSet, run: Run, **changes: Any) -> list[Prediction]:
     settings = SETTINGS.model_copy(update=changes)
-    checkpoint, predictions = fine_tune(SUPER, ecgs, candidate, run, settings, 4, launch("fp32"))
+    checkpoint, predictions = fine_tune(SUPER, ecgs, candidate, run, settings, 4, join("the test", "fp32", "fine_tune"))
     checkpoint.delete()
     return predictions
 
