@@ -155,6 +155,21 @@ def test_a_file_of_embeddings_runs_the_stages_that_read_it(project: Project) -> 
     assert ran(project("dvc", "repro")) == set()
 
 
+def test_a_further_set_trains_and_evaluates_nothing_and_needs_no_simulated_cohort(project: Project, tmp_path: Path) -> None:
+    shutil.copytree(project.folder / "data/simulated/chapman", tmp_path / "mine")
+    mine = dict(project.params()["ingest"]["chapman"]) | {"root": str(tmp_path / "mine"), "release": "mine"}
+    project.set({"ingest.mine": mine})
+    cohort = project.folder / "data/simulated/ptbxl"
+    cohort.rename(tmp_path / "ptbxl")
+    assert ran(project("dvc", "repro", "ingest@mine")) == {"locate@mine", "ingest@mine"}
+    assert not cohort.exists()
+    (tmp_path / "ptbxl").rename(cohort)
+    assert ran(project("dvc", "repro", "sets")) == {"sets"}
+    assert ran(project("dvc", "repro", "--dry")) == {"datasheet", "report"}
+    project("git", "checkout", "-q", "--", "params.yaml", "dvc.lock")
+    assert ran(project("dvc", "repro")) == set()
+
+
 def test_editing_an_entry_of_the_handbook_writes_only_its_descriptions_anew(project: Project) -> None:
     path = project.folder / "data/textbooks/av_block.md"
     before = path.read_text()
