@@ -154,6 +154,9 @@ ELSEWHERE = {  # sets that this project reads and PhysioNet does not have
     "code15": "CODE-15% is not on PhysioNet: download exams.csv and exams_part0.zip to exams_part17.zip, or some of them, "
     "from Zenodo (record 4916206), unpack them into one folder, and give it an entry below `ingest` in params.yaml with "
     "format: code15",
+    "sph": "SPH is not on PhysioNet: download metadata.csv and records.tar from figshare "
+    "(doi:10.6084/m9.figshare.c.5779802), unpack them into one folder, and give it an entry below `ingest` in params.yaml "
+    "with format: sph",
 }
 
 

@@ -32,8 +32,9 @@ _RECORD_NAMES = {  # as the releases and the PhysioNet/CinC Challenges name thei
     "georgia": re.compile(r"E\d{5}"),
     "mimic-iv-ecg": re.compile(r"\d{8}"),
     "code-15": re.compile(r"\d{1,8}"),
+    "sph": re.compile(r"A\d{5}"),
 }
-_BY_NAME = [name for name in _RECORD_NAMES if name not in ("mimic-iv-ecg", "code-15")]  # numbers are anybody's
+_BY_NAME = [name for name in _RECORD_NAMES if name not in ("mimic-iv-ecg", "code-15", "sph")]  # whose names are anybody's
 _PTBXL_NUMBER = re.compile(r"(?:HR)?0*(\d{1,5})(?:_[LH]R)?")
 
 

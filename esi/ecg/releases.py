@@ -14,6 +14,7 @@ from esi.ecg.readers.label_map import read_label_map
 from esi.ecg.readers.mimic import Mimic
 from esi.ecg.readers.ptbxl import Ptbxl
 from esi.ecg.readers.reader import Reader
+from esi.ecg.readers.sph import Sph
 from esi.ecg.readers.wfdb_folder import OwnFolder
 from esi.settings.data import Ingest
 
@@ -24,6 +25,7 @@ READERS: dict[str, type[Reader[Any]]] = {
     "mimic": Mimic,
     "cpsc2018": Cpsc2018,
     "code15": Code15,
+    "sph": Sph,
     "wfdb-folder": OwnFolder,
 }
 

@@ -32,6 +32,7 @@ class Written:
     statements: list[str]  # of the first record
     release: str  # whose subjects these are
     subjects: list[str] | None = None  # None: as the ids
+    tolerance: float = 1e-6  # of a sample, in millivolts, by the type that the files hold
     people: list[tuple[float | None, str | None]] = field(default_factory=lambda: PEOPLE)
 
 
@@ -205,6 +206,33 @@ def write_code15(root: Path) -> Written:
     )
 
 
+def write_sph(root: Path) -> Written:
+    import h5py
+
+    names = [f"A{number + 1:05d}" for number in NUMBERS]
+    (root / "records").mkdir()
+    for number, name in zip(NUMBERS, names, strict=True):
+        with h5py.File(root / f"records/{name}.h5", "w") as file:
+            file["ecg"] = signal_of(number, 500).astype(np.float16)
+    rows = [
+        f"{name},60+310;23,S{number:05d},{40 + number},{'MF'[number % 2]},3000,2020-03-04"
+        for number, name in enumerate(names)
+    ]
+    (root / "metadata.csv").write_text("\n".join(["ECG_ID,AHA_Code,Patient_ID,Age,Sex,N,Date", *rows]) + "\n")
+    return Written(
+        settings={"format": "sph"},
+        ids=names,
+        subjects=[f"S{number:05d}" for number in NUMBERS],
+        rate=500,
+        files={name: root / f"records/{name}.h5" for name in names},
+        records_a_file=1,
+        label="60",
+        statements=["ventricular premature complexes", "sinus arrhythmia"],
+        release="sph",
+        tolerance=1e-3,  # float16
+    )
+
+
 WRITERS: dict[str, Callable[[Path], Written]] = {
     "ptbxl": write_ptbxl,
     "challenge": write_challenge,
@@ -212,4 +240,5 @@ WRITERS: dict[str, Callable[[Path], Written]] = {
     "cpsc2018": write_cpsc2018,
     "wfdb-folder": write_wfdb_folder,
     "code15": write_code15,
+    "sph": write_sph,
 }

@@ -9,7 +9,6 @@ about 1.8 times as high as PTB-XL's.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,12 +22,10 @@ from esi.ecg.readers.codes import CodeTable, with_statements
 from esi.ecg.readers.csv_files import read_columns, require_columns
 from esi.ecg.readers.folders import path_below
 from esi.ecg.readers.people import age_of
-from esi.ecg.readers.reader import Reader
 from esi.ecg.readers.table_rows import read_rows
 from esi.ecg.wfdb.files import Record
 from esi.ecg.wfdb.header import RecordError
 from esi.errors import shown
-from esi.settings.data import Release
 
 REMEDY = (
     "download CODE-15% from Zenodo (record 4916206, open access): exams.csv and exams_part0.zip to exams_part17.zip, or "
@@ -48,17 +45,10 @@ COLUMNS = ["exam_id", "age", "is_male", *LABELS, "patient_id", "trace_file"]
 _FLAGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 
 
-class Code15(Reader[Release]):
+class Code15(hdf5.Hdf5Reader):
     """Exams are subjects' by `patient_id`; the labels are the release's own names, and the normal flag is one of them."""
 
     release = "code-15"
-
-    def __init__(self, settings: Release) -> None:
-        super().__init__(settings)
-        self._file = hdf5.OpenFile()
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
 
     def check(self) -> None:
         table = require(self.root / "exams.csv", "CODE-15%'s table of exams", REMEDY)
@@ -122,9 +112,6 @@ class Code15(Reader[Release]):
         # The files end with an exam 0 of zeros; an exam that stands there twice is read where it stands first.
         places = places.filter(pl.col("record_id") != "0").unique("record_id", keep="first", maintain_order=True)
         return places.select(pl.lit(name).alias("path"), "record_id", pl.col("place").cast(pl.Int64))
-
-    def files(self, path: str) -> list[Path]:
-        return [self.root / path]
 
     def open(self, path: str, place: int | None) -> Record:
         file = self.root / path

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from esi.ecg.readers.reader import Reader
 from esi.ecg.wfdb.header import RecordError
 from esi.errors import EsiError
+from esi.settings.data import Release
 
 CHUNKS = 64 << 20  # bytes of unpacked chunks that an open file keeps: a chunk of many records is then unpacked once
 DAMAGED = (OSError, RuntimeError, KeyError, ValueError)  # what h5py raises, by what is damaged
@@ -65,6 +67,20 @@ class OpenFile:
         if self._file is not None:
             self._file.close()
         self._path, self._file, self._datasets = None, None, {}
+
+
+class Hdf5Reader(Reader[Release]):
+    """Base of the readers whose records lie in HDF5 files."""
+
+    def __init__(self, settings: Release) -> None:
+        super().__init__(settings)
+        self._file = OpenFile()
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def files(self, path: str) -> list[Path]:
+        return [self.root / path]
 
 
 def millivolts(dataset: Any, place: Any, path: Path) -> np.ndarray:
