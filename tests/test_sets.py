@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 import stages.locate
@@ -123,6 +125,15 @@ def test_the_root_of_the_simulated_cohort_means_the_folder_of_the_sets_name(tmp_
     assert (found["ptbxl"].root, found["mimic"].patients) == (Path("/data/ptb-xl"), Path("/data/hosp/patients.csv.gz"))
     with pytest.raises(params.ParamsError, match=r"ingest.mine.root is simulate.folder, which holds ptbxl, chapman"):
         settings_with(tmp_path, mine=OWN | {"folds": ALL_FOLDS, "root": "drawn"})
+
+
+def test_a_root_by_an_override_copies_no_comment(tmp_path: Path) -> None:
+    """As `dvc exp run -S` writes the file: what stands behind an anchor comes again with each of its aliases."""
+    path = Path(shutil.copy(ROOT / "params.yaml", tmp_path))
+    apply_overrides(path, ["ingest.ptbxl.root=/data/ptb-xl"])
+    assert len(path.read_text().splitlines()) == len((ROOT / "params.yaml").read_text().splitlines())
+    ingest = params.load(path).ingest
+    assert (ingest["ptbxl"].root, ingest["mimic"].root) == (Path("/data/ptb-xl"), Path("data/simulated/mimic"))
 
 
 def test_what_will_be_drawn_is_not_looked_for_and_a_real_set_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
