@@ -131,7 +131,8 @@ def test_a_root_by_an_override_copies_no_comment(tmp_path: Path) -> None:
     """As `dvc exp run -S` writes the file: what stands behind an anchor comes again with each of its aliases."""
     path = Path(shutil.copy(ROOT / "params.yaml", tmp_path))
     apply_overrides(path, ["ingest.ptbxl.root=/data/ptb-xl"])
-    assert len(path.read_text().splitlines()) == len((ROOT / "params.yaml").read_text().splitlines())
+    comments = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    assert len(comments) == len(set(comments))
     ingest = params.load(path).ingest
     assert (ingest["ptbxl"].root, ingest["mimic"].root) == (Path("/data/ptb-xl"), Path("data/simulated/mimic"))
 
