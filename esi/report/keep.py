@@ -19,7 +19,7 @@ from esi.report.asked import TASKS
 from esi.report.inputs import AGAIN, CLASSIFICATION, Line, checked
 from esi.report.kept import COLUMNS, FIGURES, NUMBERS, Experiment, read_experiment
 from esi.report.revision import Revision
-from esi.report.variation import flat
+from esi.report.variation import settings_in
 
 MODELS = (EVALUATED, SUPERVISED)  # whose lines are kept: they follow from the experiment's settings
 
@@ -50,7 +50,7 @@ def keep(name: str) -> tuple[Experiment, list[str]]:
         raise EsiError(
             f"{name} has no figures to keep ({reasons}): run `dvc exp run` for it, or `dvc repro` in the workspace"
         )
-    settings = flat(revision.settings)
+    settings = settings_in(revision.settings)
     for dataset in revision.settings.get("ingest") or {}:
         settings[f"ingest.{dataset}.records"] = revision.numbers(f"metrics/ingest/{dataset}.json").get("records")
     kept = Experiment(

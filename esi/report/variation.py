@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, get_args, get_origin
 
+from pydantic import ValidationError
+
 from esi.params import Params
 from esi.settings.section import Effect, Part, Section, Varied
 
@@ -84,6 +86,14 @@ def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def settings_of(params: Params) -> dict[str, Any]:
     """The settings of the present run."""
     return flat(params.model_dump(mode="json"))
+
+
+def settings_in(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of another run's params.yaml as this version reads them, paths completed; else as they are written."""
+    try:
+        return settings_of(Params.model_validate(content))
+    except ValidationError:
+        return flat(content)
 
 
 def differences(one: Settings, other: Settings, parts: frozenset[str] | None = None, trivial: bool = False) -> set[str]:

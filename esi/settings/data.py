@@ -99,7 +99,8 @@ class MimicRelease(Release):
     def _patients_below_root(cls, content: Any) -> Any:
         match content:
             case {"root": str() | Path() as root, "patients": str() | Path() as patients}:
-                return {**content, "patients": Path(root) / patients}
+                below = Path(patients).is_relative_to(root)  # settings that were read before
+                return {**content, "patients": Path(patients) if below else Path(root) / patients}
         return content
 
 
