@@ -20,7 +20,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
-from scipy import signal as dsp
 from tqdm import tqdm
 
 from esi.closure import code_hash
@@ -135,6 +134,8 @@ def _checksum(rows_NCT: np.ndarray) -> str:
 
 def process(microvolts_NCT: np.ndarray, valid_N: np.ndarray, settings: Signal) -> np.ndarray:
     """High-pass (zero phase) and resample: int16 microvolts [N, 12, 5000] -> [N, 12, 10 s x rate]. Padding stays 0."""
+    from scipy import signal as dsp  # a second's import, and a store is built once a machine
+
     out = np.zeros((*microvolts_NCT.shape[:2], SAMPLES * settings.rate // RATE), np.int16)
     step = RATE // settings.rate
     sos = (

@@ -68,7 +68,7 @@ def test_the_reference_computes_the_same_loss_and_gradients(arguments: argparse.
     for parameter in step.model.encoder.parameters():  # GRN is the identity at the start
         parameter.data += 0.02 * torch.randn_like(parameter)
     batch = next(step.made(1))
-    ours = step.objective(batch)
+    ours = step.objective.loss(batch)
     ours["loss"].backward()
     text = {name: part.grad.clone() for name, part in step.model.named_parameters() if part.grad is not None}
     step.model.zero_grad()

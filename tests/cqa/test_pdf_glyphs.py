@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from esi.cqa.books import pdf
 from esi.cqa.books.pdf import read_pdf
 from esi.cqa.books.pdf_glyphs import mended
 from esi.cqa.books.pdf_layout import Line
-from esi.cqa.books.read import pdf
 from esi.errors import EsiError
 from tests.cqa.test_pdf import raw_pdf
 

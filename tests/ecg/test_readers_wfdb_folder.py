@@ -106,7 +106,7 @@ def test_the_same_from_csv_tsv_and_parquet(tmp_path: Path) -> None:
 
 def test_only_the_named_columns_count(tmp_path: Path) -> None:
     entries = wfdb_folder.entries(settings(write(tmp_path, "a,x,s,old,?,?", "b,y,s,,,")))
-    assert entries.drop("fault", "path", "codes", "statements", "likelihoods").rows() == [
+    assert entries.drop("fault", "path", "place", "codes", "statements", "likelihoods").rows() == [
         ("a", "record-a", None, None, None),
         ("b", "record-b", None, None, None),
     ]

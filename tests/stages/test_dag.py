@@ -167,6 +167,8 @@ def test_a_further_set_trains_and_evaluates_nothing_and_needs_no_simulated_cohor
     assert ran(project("dvc", "repro", "sets")) == {"sets"}
     assert ran(project("dvc", "repro", "--dry")) == {"datasheet", "report"}
     project("git", "checkout", "-q", "--", "params.yaml", "dvc.lock")
+    for left in ("data/located/mine.json", "data/ecg/mine", "metrics/ingest/mine.json"):
+        project("rm", "-r", left)
     assert ran(project("dvc", "repro")) == set()
 
 
