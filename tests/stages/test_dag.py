@@ -169,7 +169,7 @@ def test_a_further_set_trains_and_evaluates_nothing_and_needs_no_simulated_cohor
     project("git", "checkout", "-q", "--", "params.yaml", "dvc.lock")
     for left in ("data/located/mine.json", "data/ecg/mine", "metrics/ingest/mine.json"):
         project("rm", "-r", left)
-    assert ran(project("dvc", "repro")) == set()
+    assert ran(project("dvc", "repro")) <= {"sets", "report"}, "without it nothing is trained or evaluated either"
 
 
 def test_editing_an_entry_of_the_handbook_writes_only_its_descriptions_anew(project: Project) -> None:
