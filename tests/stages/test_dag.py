@@ -166,10 +166,10 @@ def test_a_further_set_trains_and_evaluates_nothing_and_needs_no_simulated_cohor
     (tmp_path / "ptbxl").rename(cohort)
     assert ran(project("dvc", "repro", "sets")) == {"sets"}
     assert ran(project("dvc", "repro", "--dry")) == {"datasheet", "report"}
-    project("git", "checkout", "-q", "--", "params.yaml", "dvc.lock")
+    project("git", "reset", "-q", "--hard")  # what DVC has staged too: its lock, and its lines in .gitignore
     for left in ("data/located/mine.json", "data/ecg/mine", "metrics/ingest/mine.json"):
         project("rm", "-r", left)
-    assert ran(project("dvc", "repro")) <= {"sets", "report"}, "without it nothing is trained or evaluated either"
+    assert ran(project("dvc", "repro")) == set()
 
 
 def test_editing_an_entry_of_the_handbook_writes_only_its_descriptions_anew(project: Project) -> None:
